@@ -2,8 +2,9 @@
 
 SWIFT ?= swift
 
-.PHONY: help run run-gateway test test-consumer test-core test-redis test-large test-tsan attack bench bench-gateway
-.PHONY: bench-faults bench-tools tools docs format test-catalogue catalogue-tools
+.PHONY: help run run-gateway test test-compiler-errors test-consumer test-core test-redis test-large test-tsan fuzz attack
+.PHONY: bench bench-gateway bench-peers bench-curves bench-faults bench-tools tools docs format
+.PHONY: test-catalogue catalogue-tools test-traces test-memory
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
@@ -37,6 +38,7 @@ tools: # the programs that the tests start
 
 test: tools test-consumer ## run every test but those of test-tsan
 	$(SWIFT) build --build-tests --explicit-target-dependency-import-check error
+	SWIFT='$(SWIFT)' Tests/CompilerErrors/check.sh
 	$(SWIFT) test --skip-build --skip 'MemoryTests|RedisTests|RedisClientTests|HummingbirdTests|DemoTests|GatewayTests'
 	$(SWIFT) test --skip-build --filter RedisClientTests
 	$(SWIFT) test --skip-build --filter LarderRedisTests --skip 'MemoryTests|BusyProcessTests'
@@ -44,9 +46,15 @@ test: tools test-consumer ## run every test but those of test-tsan
 	$(SWIFT) test --skip-build --filter LarderGatewayTests --skip 'LargeBodyTests|MemoryTests|AttackTests|DrainTests'
 	# These begin TLS handshakes late, for which a client has 20 s: not beside two hundred others.
 	$(SWIFT) test --skip-build --filter 'LarderGatewayTests.*(AttackTests|DrainTests)' --skip ProcessMemory
-	# These measure processes, so they have the machine to themselves.
-	$(SWIFT) test --skip-build --filter 'MemoryTests|LargeBodyTests|ProcessMemory'
+	# These measure processes, so they have the machine to themselves. The processes that MemoryTests starts inherit
+	# open sockets, so it does not run beside those that use some.
+	$(SWIFT) test --skip-build --filter 'MemoryTests'
+	$(SWIFT) test --skip-build --filter 'LargeBodyTests|ProcessMemory'
 	$(SWIFT) test --skip-build --filter BusyProcessTests # tell a slow Redis from a busy process
+
+test-compiler-errors: ## check that ordinary mistakes are one clear error of the compiler
+	$(SWIFT) build
+	SWIFT='$(SWIFT)' Tests/CompilerErrors/check.sh
 
 test-consumer: ## check which packages are resolved for a package that depends on Larder
 	SWIFT='$(SWIFT)' Tests/Consumer/check.sh
@@ -56,6 +64,15 @@ test-redis: tools ## test the Redis client against a real server
 
 test-core: tools ## run the tests that need no Hummingbird, in seconds
 	CORE_ONLY=1 $(SWIFT) test --scratch-path .build-core
+
+# Built for release, in which a million requests take a second.
+test-traces: tools ## compare eviction policies and simulations with the reference values of all traces, in minutes
+	CORE_ONLY=1 LARDER_TRACES=1 $(SWIFT) test -c release -Xswiftc -enable-testing --scratch-path .build-traces \
+	    --filter 'TraceTests'
+
+test-memory: tools ## send ten million keys through a memory store, and measure the process, in minutes
+	CORE_ONLY=1 LARDER_MEMORY=1 $(SWIFT) test -c release -Xswiftc -enable-testing --scratch-path .build-traces \
+	    --filter '^LarderTests.MemoryTests'
 
 test-large: tools ## send bodies of 2 GiB through the gateway
 	$(SWIFT) build --build-tests
@@ -69,6 +86,10 @@ catalogue-tools: # the libraries that the second example links
 	elif command -v apt-get >/dev/null; then \
 	    $$([ "$$(id -u)" = 0 ] || echo sudo) sh -ec 'apt-get update -q; \
 	    apt-get install -yq --no-install-recommends libsqlite3-dev zlib1g-dev'; fi
+
+fuzz: tools ## compare 20,000 generated connections to gateways with and without responses that are sent at once
+	$(SWIFT) build --build-tests
+	LARDER_FUZZ=$(or $(STREAMS),20000) $(SWIFT) test --skip-build --filter FastLaneTests
 
 attack: tools ## run the attacks of docs/threats.md at full size, in minutes
 	$(SWIFT) build --build-tests
@@ -94,7 +115,19 @@ bench-gateway: bench-tools ## compare hits of the gateway with nginx and Varnish
 	"$$($(SWIFT) build --package-path Benchmarks -c release --show-bin-path)/larder-benchmarks" gateway
 
 bench-tools: # nginx and Varnish, which only the benchmarks need
-	@Benchmarks/fetch-proxies.sh .build-proxies
+	@Benchmarks/fetch-proxies.sh .build-proxies nginx varnishd
+
+bench-peers: tools ## compare Larder with other caches, and write docs/benchmarks.md and the README's ratios, in minutes
+	@Benchmarks/fetch-proxies.sh .build-proxies nginx varnishd haproxy h2load python
+	$(SWIFT) build --package-path Benchmarks -c release -Xlinker -S
+	"$$($(SWIFT) build --package-path Benchmarks -c release --show-bin-path)/larder-benchmarks" peers
+
+# 10,000,000 entries need 18 GiB of memory.
+ENTRIES ?= 100 1000 10000 100000 1000000
+
+bench-curves: tools ## measure hits as entries, bodies, connections, tags and invalidations grow, and write docs/benchmarks.md
+	$(SWIFT) build --package-path Benchmarks -c release -Xlinker -S
+	"$$($(SWIFT) build --package-path Benchmarks -c release --show-bin-path)/larder-benchmarks" curves --entries $(ENTRIES)
 
 bench-faults: tools ## measure the waits for a Redis that fails, and the requests that a stopped gateway loses
 	$(SWIFT) build --package-path Benchmarks -c release -Xlinker -S

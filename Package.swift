@@ -81,6 +81,7 @@ let package = Package(
             ]
         ),
         .target(name: "LarderExplain", dependencies: ["HTTPCaching", "Larder", httpTypes]),
+        .target(name: "LarderSimulation", dependencies: ["HTTPCaching", "Larder", httpTypes, nioCore]),
         .target(
             name: "LarderTestSupport",
             dependencies: ["HTTPCaching", "Larder", httpTypes, lifecycle, locks, nioCore] + testClient
@@ -107,7 +108,8 @@ let package = Package(
             dependencies: [
                 "ConformanceTables", "HTTPCaching", "Larder", "LarderTestSupport", "TestHelpers", httpTypes, locks,
                 logging, nioCore,
-            ]
+            ],
+            exclude: ["Traces"]
         ),
         .testTarget(
             name: "LarderRedisTests",
@@ -124,9 +126,14 @@ let package = Package(
             ]
         ),
         .testTarget(
+            name: "LarderSimulationTests",
+            dependencies: ["HTTPCaching", "Larder", "LarderSimulation", "TestHelpers", nioCore]
+        ),
+        .testTarget(
             name: "RedisClientTests",
             dependencies: [
-                "RedisClient", "SystemErrors", "TestHelpers", lifecycle, locks, logging, nioCore, nioPosix,
+                "LarderTestSupport", "RedisClient", "SystemErrors", "TestHelpers", lifecycle, locks, logging, nioCore,
+                nioPosix,
                 .product(name: "NIOEmbedded", package: "swift-nio"),
                 .product(name: "NIOTestUtils", package: "swift-nio"),
             ]
@@ -201,8 +208,9 @@ if !coreOnly {
         .executableTarget(
             name: "LarderCLI",
             dependencies: [
-                "HTTPCaching", "Larder", "LarderExplain", "LarderGateway", "LarderRedis", "SystemErrors",
-                argumentParser, asyncHTTPClient, httpTypes, lifecycle, locks, logging, nioCore, nioHTTP1, unixSignals,
+                "HTTPCaching", "Larder", "LarderExplain", "LarderGateway", "LarderRedis", "LarderSimulation",
+                "SystemErrors", argumentParser, asyncHTTPClient, httpTypes, lifecycle, locks, logging, nioCore,
+                nioHTTP1, unixSignals,
             ]
         ),
         .target(
@@ -223,6 +231,7 @@ if !coreOnly {
             dependencies: [
                 "HTTPCaching", "Larder", "LarderHummingbird", "LarderRedis", "LarderTestSupport", "TestHelpers",
                 httpTypes, hummingbird, hummingbirdTesting, lifecycle, locks, logging, metricsTestKit, nioCore,
+                nioHTTP1,
             ]
         ),
         .testTarget(
@@ -231,7 +240,8 @@ if !coreOnly {
                 "ConformanceTables", "HTTPCaching", "Larder", "LarderCLI", "LarderGateway", "LarderHummingbird",
                 "LarderRedis", "LarderTestSupport", "RedisClient", "TestHelpers", asyncHTTPClient, httpTypes,
                 hummingbird, hummingbirdCore, hummingbirdHTTP2, hummingbirdTesting, lifecycle, locks, logging,
-                metricsTestKit, nioCore, nioHPACK, nioHTTP1, nioHTTP2, nioPosix, nioSSL,
+                metricsTestKit, nioCore, nioHPACK, nioHTTP1, nioHTTP2, nioHTTPTypes, nioPosix, nioSSL,
+                .product(name: "NIOEmbedded", package: "swift-nio"),
             ]
         ),
         .testTarget(

@@ -21,8 +21,9 @@ let package = Package(
                 .product(name: "LarderGateway", package: "larder"),
                 .product(name: "LarderHummingbird", package: "larder"),
                 .product(name: "LarderRedis", package: "larder"),
-                // The program: it is measured as it is, and lies beside this one.
+                // The programs: they are measured as they are, and lie beside this one.
                 .product(name: "larder", package: "larder"),
+                .product(name: "larder-demo", package: "larder"),
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "NIOCore", package: "swift-nio"),

@@ -25,7 +25,9 @@ public final class ResponseCache: Service {
     private let observer: (any CacheObserver)?
     let logger: Logger
     let serviceReminder = ServiceReminder()
-    let debounce = DebouncedScopes()
+    /// The targets whose hits are answered before middleware.
+    package let earlyTargets = EarlyTargets()
+    let debounced = DebouncedScopes()
 
     /// Creates a cache.
     /// - Parameters:
@@ -76,6 +78,17 @@ public final class ResponseCache: Service {
         under policy: CachePolicy,
         from origin: @autoclosure () -> O
     ) async throws -> O.Response {
+        try await respond(to: request, for: user, under: SharedPolicy(policy), from: origin())
+    }
+
+    /// Answers a request in the same way, under a policy that many requests share.
+    @inlinable
+    package func respond<O: Origin>(
+        to request: HTTPRequest,
+        for user: String? = nil,
+        under policy: SharedPolicy,
+        from origin: @autoclosure () -> O
+    ) async throws -> O.Response {
         // Inlined into the caller, so that a hit creates no origin and does not suspend.
         switch begin(request, for: user, under: policy) {
         case .answered(let answer): O.Response(answer)
@@ -83,12 +96,18 @@ public final class ResponseCache: Service {
         }
     }
 
-    /// Runs the store's background work until the service is shut down, and then cancels the fetches and refreshes
-    /// under way.
+    /// Runs the store's background work until the service is shut down. Then carries out the invalidations that are due
+    /// at most once in a time, stops the store, and cancels the fetches and refreshes under way.
     public func run() async throws {
         serviceReminder.serviceStarted()
         defer { tasks.cancelAll() }
-        try await store.run()
+        // A group shuts its services down in reverse order, so the store is still there for the last invalidations.
+        let services: [any Service] = [StoreService(store: store), DebouncedInvalidations(cache: self)]
+        let configuration = ServiceGroupConfiguration(
+            services: services.map { .init(service: $0, successTerminationBehavior: .gracefullyShutdownGroup) },
+            logger: logger
+        )
+        try await ServiceGroup(configuration: configuration).run()
     }
 
     /// Waits until no background fetch or refresh is under way, including those that begin meanwhile.
@@ -96,10 +115,10 @@ public final class ResponseCache: Service {
     /// A test calls this before it checks what a refresh has stored, or how often the origin was asked: a fetch goes on
     /// after its client has left, and a refresh after its client has got the stale response.
     ///
-    /// Invalidations count as well, and among them those that are scheduled for later: with a clock that a test
-    /// advances, advance it first. The background work of the store does not count.
+    /// Invalidations count as well, and so do those that are scheduled, once their time has come: with a clock that a
+    /// test advances, advance it first. The background work of the store does not count.
     public func idle() async {
-        await tasks.drain()
+        await tasks.drain { clock.now }
     }
 }
 
@@ -117,21 +136,28 @@ enum FirstStep: Sendable {
 extension ResponseCache {
     /// Decides about a request, and answers it if the memory of this process has a fresh response.
     @usableFromInline
-    func begin(_ request: HTTPRequest, for user: String?, under policy: CachePolicy) -> FirstStep {
-        let decision = RequestDecision.decide(request, user: user, policy: policy)
-        guard case .lookUp(let cacheable) = decision else { return .decided(decision) }
-        let now = clock.now
-        guard let entry = findFresh(cacheable, at: now) else { return .decided(decision) }
-        record(.hit(cacheable.location.key, .fresh))
-        return .answered(serving.answer(entry, to: cacheable, at: now, .hit, in: FetchContext.frames))
+    func begin(_ request: HTTPRequest, for user: String?, under policy: SharedPolicy) -> FirstStep {
+        switch RequestDecision.decide(request, user: user, policy: policy) {
+        case .lookUp(let cacheable):
+            let now = clock.now
+            guard let (entry, _) = findFresh(cacheable, at: now) else { return .decided(.lookUp(cacheable)) }
+            recordHit(entry, cacheable.location.key, .fresh)
+            return .answered(serving.answer(entry, to: cacheable, at: now, .hit, in: FetchContext.frames))
+        case let decision: return .decided(decision)
+        }
     }
 
-    /// Returns the fresh response to a request, if it is in the memory of this process.
-    func findFresh(_ cacheable: CacheableRequest, at now: Timestamp) -> CacheEntry? {
-        guard let entries = store.find(cacheable.location, at: now),
-            case .serve(let entry) = Selection.choose(entries, for: cacheable, at: now)
+    /// Returns the fresh response to a request, if it is in the memory of this process, and all that was found there.
+    func findFresh(
+        _ cacheable: CacheableRequest,
+        at now: Timestamp
+    ) -> (entry: CacheEntry, found: [CacheEntry])? {
+        guard let found = store.find(cacheable.location, at: now),
+            case .serve(let entry) = Selection.choose(found, for: cacheable, at: now),
+            // The store may give up the object while it is sent, even if it holds the response in another form.
+            entry.take(from: inFlight)
         else { return nil }
-        return entry
+        return (entry, found)
     }
 
     /// Continues with a request that ``begin(_:for:under:)`` did not answer.
@@ -139,10 +165,11 @@ extension ResponseCache {
     func proceed<O: Origin>(
         _ request: HTTPRequest,
         _ decision: RequestDecision,
-        under policy: CachePolicy,
+        under shared: SharedPolicy,
         from origin: O
     ) async throws -> O.Response {
         serviceReminder.check(at: clock.now, logger)
+        let policy = shared.policy
         return switch decision {
         case .lookUp(let cacheable): try await answer(cacheable, from: origin)
         case .bypass(let reason): try await bypass(because: reason, under: policy, to: origin)
@@ -161,6 +188,12 @@ extension ResponseCache {
             return try await bypass(because: .nested, under: cacheable.policy, to: origin)
         }
         var permit: FlightPermit?
+        // True if the use of a stored entry was counted: a request counts one, however often it looks up.
+        var isUseCounted = false
+        func countUse(_ entry: CacheEntry) {
+            if !isUseCounted { entry.noteUse() }
+            isUseCounted = true
+        }
         // An entry that this request waited for and may not have: it shows by which fields the responses vary.
         var variant: CacheEntry?
         for attempt in 1... {
@@ -186,17 +219,20 @@ extension ResponseCache {
                 )
             }
             switch Selection.choose(lookup.entries, of: lookup.rules, for: cacheable, at: now) {
-            // An entry that no store of this process holds (it is from Redis) needs room in the budget.
+            // An entry that was decoded or unpacked for this request needs room in the budget: one from Redis, or a
+            // copy of a packed one.
             case .serve(let entry) where !entry.take(from: inFlight),
                 .serveStale(let entry, _) where !entry.take(from: inFlight):
                 if cacheable.directives.onlyIfCached { return unavailable(cacheable, because: .miss) }
                 return try await bypass(because: .noRoom, under: cacheable.policy, to: origin)
             case .serve(let entry):
+                countUse(entry)
                 record(.hit(cacheable.location.key, .fresh))
                 return O.Response(serving.answer(entry, to: cacheable, at: now, .hit, in: frames))
             case .serveStale(let entry, let reason):
                 // A request with `only-if-cached` never starts a refresh.
                 if reason == .whileRevalidating, !cacheable.directives.onlyIfCached { refresh(miss(.stale, entry)) }
+                countUse(entry)
                 record(.hit(cacheable.location.key, .stale))
                 return O.Response(
                     serving.answer(entry, to: cacheable, at: now, .hit, in: frames, detail: reason.rawValue)
@@ -204,7 +240,10 @@ extension ResponseCache {
             case .bypass(let reason): return try await bypass(because: reason, under: cacheable.policy, to: origin)
             case .fetch(let reason, let stored):
                 if cacheable.directives.onlyIfCached { return unavailable(cacheable, because: reason) }
-                stored?.charge(to: inFlight)
+                if let stored {
+                    countUse(stored)
+                    stored.charge(to: inFlight)
+                }
                 let miss = miss(reason, stored)
                 if let response = servePaused(miss, at: now) { return response }
                 origin.willWait()
@@ -271,9 +310,12 @@ extension ResponseCache {
     ) throws -> O.Response? {
         let key = miss.cacheable.location.key
         switch outcome.content {
-        case .failure(let error):
+        case .failure(let error, let tags):
             guard outcome.answers(joinedAt: joinedAt) else { return nil }
             record(.miss(key, .collapsed))
+            // A handler that catches the error of a value makes its response from the values that this one used.
+            let location = miss.cacheable.location
+            if location.isOfValue { FetchContext.noteValue(taggedBy: location.dependentTags + tags) }
             throw error
         case .entry(let entry, let source):
             guard outcome.mayAnswer(miss.cacheable, joinedAt: joinedAt, with: entry, source) else { return nil }
@@ -301,52 +343,15 @@ extension ResponseCache {
     }
 }
 
-// MARK: - Bypassing the store
-
-extension ResponseCache {
-    func bypass<O: Origin>(
-        because reason: BypassReason,
-        under policy: CachePolicy,
-        to origin: O
-    ) async throws -> O.Response {
-        record(.bypassed(reason))
-        var response = try await origin.forward()
-        let outcome = CacheStatus.Outcome.forwarded(
-            reason == .method ? .method : .bypass,
-            status: response.head.status.code
-        )
-        response.head = serving.head(
-            response.head,
-            outcome,
-            in: FetchContext.frames,
-            detail: reason.rawValue,
-            policy: policy,
-            at: clock.now
-        )
-        return response
-    }
-
-    private func unavailable<Response: OriginResponse>(
-        _ cacheable: CacheableRequest,
-        because reason: CacheStatus.ForwardReason
-    ) -> Response {
-        // RFC 9111 §5.2.1.7: "a cache SHOULD […] respond with a 504 (Gateway Timeout) status code".
-        record(.miss(cacheable.location.key, .onlyIfCached))
-        let head = serving.head(
-            HTTPResponse(status: .gatewayTimeout, headerFields: [.contentLength: "0"]),
-            .forwarded(reason),
-            in: FetchContext.frames,
-            detail: CacheEvent.Miss.onlyIfCached.rawValue,
-            policy: cacheable.policy,
-            at: clock.now
-        )
-        return Response(headOnly: head)
-    }
-}
-
 // MARK: - Events and test support
 
 extension ResponseCache {
+    /// Records a hit, and counts it as a use of the entry.
+    func recordHit(_ entry: CacheEntry, _ key: CacheKey, _ kind: CacheEvent.Hit) {
+        entry.noteUse()
+        record(.hit(key, kind))
+    }
+
     func record(_ event: CacheEvent) {
         statistics.record(event)
         observer?.observe(event)

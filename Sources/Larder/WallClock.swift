@@ -15,17 +15,22 @@ public import HTTPCaching
 public struct WallClock: Sendable {
     private let read: @Sendable () -> Timestamp
     private let pause: @Sendable (Duration) async throws -> Void
+    private let pauseUntil: (@Sendable (Timestamp) async throws -> Void)?
 
-    /// Creates a clock from two functions.
+    /// Creates a clock from functions.
     /// - Parameters:
     ///   - now: Returns the current time.
     ///   - sleep: Waits for a duration; throws `CancellationError` when the waiting task is cancelled.
+    ///   - sleepUntil: Waits until a time, and not at all if it has come, for a clock whose time may jump between the
+    ///     other two. Nil waits for the difference.
     public init(
         now: @escaping @Sendable () -> Timestamp,
-        sleep: @escaping @Sendable (Duration) async throws -> Void
+        sleep: @escaping @Sendable (Duration) async throws -> Void,
+        sleepUntil: (@Sendable (Timestamp) async throws -> Void)? = nil
     ) {
         self.read = now
         self.pause = sleep
+        self.pauseUntil = sleepUntil
     }
 
     /// The system clock.
@@ -43,4 +48,11 @@ public struct WallClock: Sendable {
 
     /// Waits for a duration, or throws `CancellationError`.
     public func sleep(for duration: Duration) async throws { try await pause(duration) }
+
+    /// Waits until a time, and not at all if it has come; throws `CancellationError` when the task is cancelled.
+    public func sleep(until time: Timestamp) async throws {
+        if let pauseUntil { return try await pauseUntil(time) }
+        let left = time.duration(since: now)
+        if left > .zero { try await pause(left) }
+    }
 }

@@ -74,7 +74,7 @@ public struct CacheExplanation: Sendable {
         var exchange = exchange
         // A gateway removes the fields that `Connection` names before it looks up a response.
         HopByHop.stripNamed(&exchange.request.headerFields)
-        let decision = RequestDecision.decide(exchange.request, user: nil, policy: policy)
+        let decision = RequestDecision.decide(exchange.request, user: nil, policy: SharedPolicy(policy))
         self.exchange = exchange
         self.policy = policy
         // Fields that the policy withholds from the request do not affect the rest of the explanation.

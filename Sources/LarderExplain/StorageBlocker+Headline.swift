@@ -66,6 +66,7 @@ extension StorageBlocker {
         case .originFailed: "the origin failed"
         case .unconfirmedError: "the request may have caused the error"
         case .overtaken: "the response was invalidated while it was fetched"
+        case .staleValue: "the response was made from a stale value"
         case .unavailable: "the store cannot be reached"
         }
     }

@@ -73,6 +73,11 @@ extension StorageBlocker {
                 "The response was invalidated while it was fetched.",
                 "None: the next request fetches it again."
             )
+        case .staleValue:
+            (
+                "The response was made from a cached value that was stale.",
+                "None: the next response is made from the new value."
+            )
         case .unavailable:
             ("The store cannot be reached, or does not accept responses.", "Check the store.")
         }

@@ -13,6 +13,8 @@ final class ActiveConfiguration: Sendable {
     let adminListener: Administration?
     /// The clients that may use the admin routes, on whichever address these are.
     let adminAccess: AdminAccess
+    /// The hits that were answered lately under this configuration.
+    let hits = HitTable()
 
     init(
         _ settings: GatewaySettings,

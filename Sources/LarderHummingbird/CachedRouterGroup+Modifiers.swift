@@ -1,5 +1,7 @@
+import HTTPCaching
 public import Hummingbird
 public import Larder
+import NIOConcurrencyHelpers
 
 /// Functions with which a group takes values from requests and their context. As middleware does, a modifier applies to
 /// the routes that are added to the group that it returns, and its function sees the request and the context as the
@@ -8,7 +10,7 @@ extension CachedRouterGroup {
     /// Returns a group that stores separate responses for different values of a part of the key.
     ///
     /// ```swift
-    /// .varying(by: "language") { request, _ in preferredLanguage(of: request) }
+    /// .varying(by: "language") { request, _ in request.preferredLanguage(among: "en", "de") }
     /// .varying(by: "tenant") { _, context in context.tenant }
     /// ```
     /// The part follows `#` in the key, as `#user=` does: `GET:/api/posts#language=de&tenant=acme`. No request can
@@ -57,13 +59,15 @@ extension CachedRouterGroup {
     ///     .invalidating(paths: "/api/posts/:post", "/api/posts")
     /// ```
     /// - Parameter templates: The paths, with the parameters of the route that is written to. If that route does not
-    ///   have a parameter, an error is logged, and all paths that begin with the segments before it are invalidated.
+    ///   have a parameter, an error is logged once, and all paths that begin with the segments before it are
+    ///   invalidated.
     public func invalidating(paths templates: PathTemplate...) -> CachedRouterGroup<Context> {
         let cache = cache.cache
+        let reported = NIOLockedValueBox<Set<PathTemplate>>([])
         return invalidating { request, context in
             templates.flatMap { template in
                 let (scopes, missing) = template.scopes(with: context.parameters)
-                if let missing {
+                if let missing, reported.withLockedValue({ $0.insert(template).inserted }) {
                     let sentence = "A write to \(request.uri.path) invalidates more than \(template)"
                     cache.report(misuse: sentence + ": expected its route to have the parameter \(missing)")
                 }
@@ -83,8 +87,38 @@ extension CachedRouterGroup {
         with { $0.bypass.append(bypasses) }
     }
 
-    /// Returns a group inside this one with another cache or policy. What this group takes from requests and their
-    /// context holds for the new group as well, so that it cannot get fewer key parts by mistake.
+    /// Returns a group whose hits are answered before all middleware, where the server reads requests.
+    ///
+    /// ```swift
+    /// router.group("api/news").cached(by: cache, for: .seconds(60)).beforeMiddleware().get(use: posts.list)
+    /// let application = Application(router: router, server: .cachingHTTP1(by: cache))
+    /// ```
+    /// **The middleware does not see these requests**: they are not authenticated, limited or logged, and get none of
+    /// the fields that middleware adds. So it is for responses that any client may have. A request with credentials is
+    /// never answered in this way, unless the policy ignores them, and neither is the first request for a target.
+    ///
+    /// The server looks the target up as the client sent it. So nothing in front of the cache may change the target of
+    /// a request, or the fields that a policy or `Vary` names. Applications that share a cache share these targets.
+    ///
+    /// It has no effect with another server than
+    /// ``HummingbirdCore/HTTPServerBuilder/cachingHTTP1(by:serverName:configuration:)``. A group with `perUser`,
+    /// `varying(by:)` or `bypassing(if:)`, which need middleware, stops the program.
+    public func beforeMiddleware() -> CachedRouterGroup<Context> {
+        require(
+            !cache.readers.decideHits,
+            "Hits cannot be answered before middleware in a group with `perUser`, `varying(by:)` or `bypassing(if:)`"
+        )
+        require(!cache.mayRefuse, Self.sentenceAboutContexts)
+        var changed = cache
+        changed.isBeforeMiddleware = true
+        return CachedRouterGroup("", changed) { _ = on($0, method: $1, responder: $2) }
+    }
+
+    /// Returns a group inside this one with another cache or policy.
+    ///
+    /// The new group keeps responses apart as this one does, and they are invalidated by the same: it has the
+    /// functions that read requests and their context, and of the policy the request fields that are part of the key,
+    /// the credentials, the tags, the invalidated scopes, and the requests that bypass the cache.
     /// - Parameters:
     ///   - cache: The cache of the new group's responses.
     ///   - policy: The policy by which they are cached.
@@ -100,7 +134,7 @@ extension CachedRouterGroup {
         return CachedRouterGroup("", route) { _ = on($0, method: $1, responder: $2) }
     }
 
-    /// Returns a group inside this one that caches responses for another time.
+    /// Returns a group inside this one that caches responses for another time, and otherwise under the same policy.
     /// - Parameters:
     ///   - cache: The cache of the new group's responses.
     ///   - lifetime: The time for which a response is fresh; zero or less stores nothing.
@@ -110,16 +144,26 @@ extension CachedRouterGroup {
         for lifetime: Duration,
         perUser user: (@Sendable (Request, Context) -> String?)? = nil
     ) -> CachedRouterGroup<Context> {
-        cached(by: cache, .fresh(for: lifetime), perUser: user)
+        var policy = self.cache.policy
+        policy.rules.defaultLifetime = max(lifetime, .zero)
+        return cached(by: cache, policy, perUser: user)
     }
 
     private func with(_ change: (inout ContextReaders<Context>) -> Void) -> CachedRouterGroup<Context> {
         var changed = cache
         change(&changed.readers)
+        require(
+            !changed.isBeforeMiddleware || !changed.readers.decideHits,
+            "A group whose hits are answered before middleware cannot have `varying(by:)` or `bypassing(if:)`"
+        )
         return CachedRouterGroup("", changed) { _ = on($0, method: $1, responder: $2) }
     }
 
-    private func require(_ isMet: Bool, _ sentence: @autoclosure () -> String) {
+    static var sentenceAboutContexts: String {
+        "Hits cannot be answered before middleware if the context of a group may throw: it would not be made for a hit"
+    }
+
+    func require(_ isMet: Bool, _ sentence: @autoclosure () -> String) {
         guard !isMet else { return }
         cache.cache.report(misuse: sentence())
         preconditionFailure(sentence())

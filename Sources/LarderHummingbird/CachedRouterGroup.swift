@@ -61,8 +61,8 @@ public struct CachedRouterGroup<Context: RequestContext>: RouterMethods {
         switch responder {
         // If a route has two caches, the inner one is used.
         case let chain as any CachingChain:
-            if cache.readers.hasMoreThanUser, chain.lineage !== cache.lineage { refuseInner(path, method) }
-            add(responder, path, method)
+            if chain.lineage !== cache.lineage, !cache.readers.areKnown(to: chain) { refuseInner(path, method) }
+            add(responder.restricted(ifCachedBy: cache.policy), path, method)
         case is CallbackResponder<Context>: add(caching(responder, of: method), path, method)
         default: refuse(responder, path, method)
         }
@@ -93,7 +93,7 @@ public struct CachedRouterGroup<Context: RequestContext>: RouterMethods {
         _ path: RouterPath = "",
         context: Target.Type
     ) -> CachedRouterGroup<Target> where Target.Source == Context {
-        group(path) { Target(source: $0) }
+        group(path, mayRefuse: false) { Target(source: $0) }
     }
 
     /// Returns a cached group inside this one, whose routes have a context made from this group's context.
@@ -107,7 +107,8 @@ public struct CachedRouterGroup<Context: RequestContext>: RouterMethods {
         _ path: RouterPath = "",
         context: Target.Type
     ) -> CachedRouterGroup<Target> where Target.ParentContext == Context {
-        group(path) { try Target(context: $0) }
+        require(!cache.isBeforeMiddleware, Self.sentenceAboutContexts)
+        return group(path, mayRefuse: true) { try Target(context: $0) }
     }
 
     /// Returns a group in which the cache stands in front of the middleware too: a hit skips the middleware that is
@@ -123,10 +124,14 @@ public struct CachedRouterGroup<Context: RequestContext>: RouterMethods {
 
     private func group<Target: RequestContext>(
         _ path: RouterPath,
+        mayRefuse: Bool,
         making change: @escaping @Sendable (Context) throws -> Target
     ) -> CachedRouterGroup<Target> {
         let readers = cache.readers
-        return CachedRouterGroup<Target>(path, cache.changingContext(to: Target.self)) { path, method, responder in
+        return CachedRouterGroup<Target>(path, cache.changingContext(to: Target.self, mayRefuse: mayRefuse)) {
+            path,
+            method,
+            responder in
             on(path, method: method, responder: ContextChange(next: responder, readers: readers, change: change))
         }
     }
@@ -144,8 +149,9 @@ public struct CachedRouterGroup<Context: RequestContext>: RouterMethods {
 
     private func refuseInner(_ path: RouterPath, _ method: HTTPRequest.Method) {
         let sentence = """
-            \(method.rawValue) /\(self.path.appendingPath(path)) cannot be cached: `cached` was called on a group \
-            inside this one that does not know its key parts, tags and scopes, so that responses could be mixed up. \
+            \(method.rawValue) \(self.path.appendingPath(path)) cannot be cached: `cached` was called on a group \
+            inside this one that does not know its user, key parts, tags and scopes, so that responses could be mixed \
+            up. \
             Take a CachedRouterGroup instead of `some RouterMethods`, and call `cached` on that.
             """
         cache.cache.report(misuse: sentence)
@@ -154,7 +160,7 @@ public struct CachedRouterGroup<Context: RequestContext>: RouterMethods {
 
     private func refuse(_ responder: any HTTPResponder<Context>, _ path: RouterPath, _ method: HTTPRequest.Method) {
         let sentence = """
-            \(method.rawValue) /\(self.path.appendingPath(path)) cannot be cached: its responder, a \
+            \(method.rawValue) \(self.path.appendingPath(path)) cannot be cached: its responder, a \
             \(type(of: responder)), may have middleware in it, which would not run on hits. Add the middleware to \
             the group that `cached` returned, or to a subgroup of it. If a controller or a RouteCollection adds \
             middleware, call `cached` there instead of around it. To run the middleware only on misses, \

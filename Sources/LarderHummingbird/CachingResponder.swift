@@ -7,14 +7,17 @@ import NIOCore
 /// A responder with a cache in front of it.
 public struct CachingResponder<Context: RequestContext>: HTTPResponder, CachingChain {
     private let cache: ResponseCache
-    private let policy: CachePolicy
+    private var policy: SharedPolicy { didSet { userPolicy = Self.forUsers(policy) } }
     /// The policy for requests whose user is known.
-    private let userPolicy: CachePolicy
+    private var userPolicy: SharedPolicy
     private let readers: ContextReaders<Context>?
     private let responder: any HTTPResponder<Context>
     let lineage: CacheLineage?
-    /// The method of the route that the responder handles; nil if it handles requests of any method.
-    private let method: HTTPRequest.Method?
+    /// True if hits are answered before middleware runs.
+    private let isBeforeMiddleware: Bool
+    /// The method of the route that the responder handles, if it is neither GET nor HEAD; nil otherwise, and if it
+    /// handles requests of any method.
+    private let otherMethod: HTTPRequest.Method?
 
     /// Creates a responder that caches the responses of another responder.
     ///
@@ -48,18 +51,34 @@ public struct CachingResponder<Context: RequestContext>: HTTPResponder, CachingC
         self.readers = route.readers.isEmpty ? nil : route.readers
         self.responder = responder
         self.lineage = route.lineage
-        self.method = method
-        self.policy = policy
-        var userPolicy = policy
-        // The key contains the user, so that a stored response is only reused for the same user, and credentials do not
-        // matter (RFC 9111 §3.5). This must not apply to a request with credentials and no user.
-        userPolicy.rules.allowsAuthorization = true
-        self.userPolicy = userPolicy
+        self.isBeforeMiddleware = route.isBeforeMiddleware
+        self.otherMethod = method == .get || method == .head ? nil : method
+        policy.isPersonal = policy.isPersonal || route.readers.distinguishesClients
+        self.policy = SharedPolicy(policy)
+        self.userPolicy = Self.forUsers(self.policy)
+    }
+
+    /// Returns the policy for requests whose user is known. The key contains the user, so that a stored response is
+    /// only reused for the same user, and credentials do not matter (RFC 9111 §3.5). This must not apply to a request
+    /// with credentials and no user.
+    private static func forUsers(_ shared: SharedPolicy) -> SharedPolicy {
+        var policy = shared.policy
+        policy.rules.allowsAuthorization = true
+        return SharedPolicy(policy)
+    }
+
+    var readsUser: Bool { readers?.user != nil }
+
+    func restricted(by outer: CachePolicy) -> Self {
+        var copy = self
+        copy.policy = SharedPolicy(policy.policy.restricted(by: outer))
+        return copy
     }
 
     public func respond(to request: Request, context: Context) async throws -> Response {
         guard let readers else { return try await respond(to: request, context, for: nil, under: policy) }
-        let traits = readers.read(request, context)
+        let isWrite = Invalidation.isUnsafe(changedMethod(of: request) ?? request.method)
+        let traits = readers.read(request, context, isWrite: isWrite)
         let user = traits.user.id
         return try await respond(
             to: request,
@@ -73,23 +92,24 @@ public struct CachingResponder<Context: RequestContext>: HTTPResponder, CachingC
         to request: Request,
         _ context: Context,
         for user: String?,
-        under policy: CachePolicy
+        under shared: SharedPolicy
     ) async throws -> Response {
         func handler(_ request: Request, content: ByteBuffer = ByteBuffer()) -> Handler<Context> {
             Handler(
                 responder: responder,
                 request: request,
                 context: context,
-                statuses: policy.rules.lifetimes,
+                statuses: shared.policy.rules.lifetimes,
                 content: content
             )
         }
         let head = head(of: request)
-        guard let limit = policy.queryMethods[head.method] else {
-            return try await cache.respond(to: head, for: user, under: policy, from: handler(request))
+        if isBeforeMiddleware, head.method == .get || head.method == .head { cache.earlyTargets.add(head, shared) }
+        guard let limit = shared.policy.queryMethods[head.method] else {
+            return try await cache.respond(to: head, for: user, under: shared, from: handler(request))
         }
         let (query, content) = try await Self.collectContent(of: request, upTo: limit)
-        var queryPolicy = policy
+        var queryPolicy = shared.policy
         queryPolicy.keys.content = content.map { KeyPolicy.digest(ofContent: $0, request.headers) }
         let origin = handler(query, content: content ?? ByteBuffer())
         return try await cache.respond(to: head, for: user, under: queryPolicy, from: origin)
@@ -115,10 +135,14 @@ public struct CachingResponder<Context: RequestContext>: HTTPResponder, CachingC
     /// receives a GET must not be stored as that of the handler for GET, and the request invalidates.
     private func head(of request: Request) -> HTTPRequest {
         var head = request.routedHead
-        if let method, method != .get, method != .head, head.method == .get || head.method == .head {
-            head.method = method
-        }
+        if let method = changedMethod(of: request) { head.method = method }
         return head
+    }
+
+    /// Returns the method of the route if middleware has changed the method of a request; nil if it has not.
+    private func changedMethod(of request: Request) -> HTTPRequest.Method? {
+        guard let otherMethod, request.method == .get || request.method == .head else { return nil }
+        return otherMethod
     }
 }
 

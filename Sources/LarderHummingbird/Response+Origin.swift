@@ -10,6 +10,7 @@ extension Response: OriginResponse {
 
     public init(head: HTTPResponse, body: ByteBuffer) {
         self.init(status: head.status, headers: head.headerFields, body: ResponseBody(byteBuffer: body))
+        removeLengthOfNoContent()
     }
 
     public init(headOnly head: HTTPResponse) {
@@ -26,6 +27,14 @@ extension Response: OriginResponse {
             try await writer.finish(nil)
         }
         self.init(status: head.status, headers: head.headerFields, body: stream)
+        removeLengthOfNoContent()
+    }
+
+    /// Removes the `Content-Length` of 0 bytes that the initializer adds for an empty body: "A server MUST NOT send a
+    /// Content-Length header field in any response with a status code of 1xx (Informational) or 204 (No Content)."
+    /// (RFC 9110 §8.6)
+    private mutating func removeLengthOfNoContent() {
+        if status == .noContent { headers[.contentLength] = nil }
     }
 
     public func pourBody(into sink: some BodySink) async throws {

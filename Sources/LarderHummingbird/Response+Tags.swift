@@ -16,6 +16,7 @@ extension Response {
 
     /// Returns the response with tags by which it can be invalidated. Tags are percent-encoded, so that a tag may have
     /// any text.
+    @_disfavoredOverload  // so that a wrong argument is an error about the other overload
     public func tagged(_ tags: [CacheTag]) -> Response {
         var tagged = self
         var line = ""

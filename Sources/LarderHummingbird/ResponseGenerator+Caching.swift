@@ -4,22 +4,25 @@ public import Hummingbird
 public import Larder
 
 extension ResponseGenerator {
-    /// Returns the response of this value with tags by which it can be invalidated. Clients do not get the tags.
+    /// Returns the response of this value with tags by which it can be invalidated. A cached route removes the tags
+    /// before clients get the response.
     ///
     /// ```swift
     /// try await posts.find(id).tagged("post-\(id)").fresh(for: .seconds(30))
     /// ```
     public func tagged(_ tags: CacheTag...) -> CachedResult<Self> { CachedResult(self).tagged(tags) }
 
-    /// Returns the response of this value with tags by which it can be invalidated. Clients do not get the tags.
+    /// Returns the response of this value with tags by which it can be invalidated. A cached route removes the tags
+    /// before clients get the response.
+    @_disfavoredOverload  // so that a wrong argument is an error about the other overload
     public func tagged(_ tags: [CacheTag]) -> CachedResult<Self> { CachedResult(self).tagged(tags) }
 
     /// Returns the response of this value with the time for which the cache may store it, instead of the policy's,
-    /// unless `Cache-Control` says `private` or `no-store`. Clients do not get the time.
+    /// unless `Cache-Control` says `private` or `no-store`. `Cache-Control` does not tell it to clients.
     /// - Parameter lifetime: The time, in whole seconds rounded up; zero or less stores nothing.
     public func fresh(for lifetime: Duration) -> CachedResult<Self> { CachedResult(self).fresh(for: lifetime) }
 
-    /// Returns the response of this value, which the cache must not store. Clients do not learn of it.
+    /// Returns the response of this value, which the cache must not store. `Cache-Control` does not tell it to clients.
     public func notStored() -> CachedResult<Self> { CachedResult(self).notStored() }
 }
 
@@ -35,6 +38,7 @@ public struct CachedResult<Base: ResponseGenerator>: ResponseGenerator {
     public func tagged(_ tags: CacheTag...) -> CachedResult { tagged(tags) }
 
     /// Adds tags by which the response can be invalidated.
+    @_disfavoredOverload  // so that a wrong argument is an error about the other overload
     public func tagged(_ tags: [CacheTag]) -> CachedResult {
         var result = self
         result.tags += tags
@@ -63,11 +67,11 @@ public struct CachedResult<Base: ResponseGenerator>: ResponseGenerator {
 
 extension Response {
     /// Returns the response with the time for which the cache may store it, instead of the policy's and of that in
-    /// `Cache-Control`, unless that says `private` or `no-store`. Clients do not get the time.
+    /// `Cache-Control`, unless that says `private` or `no-store`. `Cache-Control` does not tell it to clients.
     /// - Parameter lifetime: The time, in whole seconds rounded up; zero or less stores nothing.
     public func fresh(for lifetime: Duration) -> Response { with(.fresh(for: lifetime)) }
 
-    /// Returns the response, which the cache must not store. Clients do not learn of it.
+    /// Returns the response, which the cache must not store. `Cache-Control` does not tell it to clients.
     public func notStored() -> Response { with(.notStored) }
 
     private func with(_ directive: HandlerDirective) -> Response {

@@ -8,12 +8,24 @@ struct RouteCache<Context: RequestContext>: Sendable {
     var readers: ContextReaders<Context>
     /// The outermost call of `cached` that this comes from.
     var lineage = CacheLineage()
+    /// True if hits are answered before middleware runs.
+    var isBeforeMiddleware = false
+    /// True if the context of a group around the routes may throw an error instead of letting a request through.
+    var mayRefuse = false
 
     /// Returns the same cache and policy for routes whose context is made from this one.
-    func changingContext<Target: RequestContext>(to target: Target.Type) -> RouteCache<Target> {
+    /// - Parameter mayRefuse: True if making the context may throw.
+    func changingContext<Target: RequestContext>(to target: Target.Type, mayRefuse: Bool) -> RouteCache<Target> {
         var inner = ContextReaders<Target>()
         if !readers.isEmpty { inner.outer = OuterReaders(mayInvalidate: readers.mayInvalidate) }
-        return RouteCache<Target>(cache: cache, policy: policy, readers: inner, lineage: lineage)
+        return RouteCache<Target>(
+            cache: cache,
+            policy: policy,
+            readers: inner,
+            lineage: lineage,
+            isBeforeMiddleware: isBeforeMiddleware,
+            mayRefuse: self.mayRefuse || mayRefuse
+        )
     }
 }
 
@@ -43,25 +55,35 @@ struct ContextReaders<Context: RequestContext>: Sendable {
         user == nil && parts.isEmpty && tags.isEmpty && invalidated.isEmpty && bypass.isEmpty && outer == nil
     }
 
-    /// True if responses depend on more than the user, or writes on more than their path: a group inside that does not
-    /// have these functions would mix up responses.
-    var hasMoreThanUser: Bool {
-        !parts.isEmpty || !tags.isEmpty || !invalidated.isEmpty || !bypass.isEmpty || outer != nil
+    /// True if a chain that was made by another call of `cached` does without these functions. If responses depend on a
+    /// user whom the chain does not know, or on more than the user, or writes on more than their path, it would mix up
+    /// responses.
+    func areKnown(to chain: any CachingChain) -> Bool {
+        let hasMore = !parts.isEmpty || !tags.isEmpty || !invalidated.isEmpty || !bypass.isEmpty || outer != nil
+        return !hasMore && (user == nil || chain.readsUser)
     }
+
+    /// True if clients may get different responses for the same target.
+    var distinguishesClients: Bool { user != nil || !parts.isEmpty || outer != nil }
+
+    /// True if a hit depends on these functions, which need the context that middleware has filled.
+    var decideHits: Bool { distinguishesClients || !bypass.isEmpty }
 
     /// True if a function may return scopes that a write invalidates.
     var mayInvalidate: Bool { !invalidated.isEmpty || outer?.mayInvalidate == true }
 
     /// Returns what the functions take from a request.
-    func read(_ request: Request, _ context: Context) -> RequestTraits {
+    /// - Parameter isWrite: True if the request may invalidate something.
+    func read(_ request: Request, _ context: Context, isWrite: Bool) -> RequestTraits {
         var traits = RequestTraits()
-        if let outer { traits = OuterContext.traits?(request) ?? .unknown(outer) }
-        if let user { traits.user = user(request, context).map(RequestUser.id) ?? .none }
+        if let outer { traits = OuterContext.traits?(request, isWrite) ?? .unknown(outer) }
+        // An empty ID is nobody's: all clients without an ID would share it, whatever their credentials.
+        if let user, let id = user(request, context) { traits.user = id.isEmpty ? .none : .id(id) }
         for part in parts {
             if let value = part.read(request, context) { traits.parts.append(KeyPart(part.name, value)) }
         }
         for tags in tags { traits.tags += tags(request, context) }
-        for scopes in invalidated { traits.invalidated += scopes(request, context) }
+        if isWrite { for scopes in invalidated { traits.invalidated += scopes(request, context) } }
         traits.bypasses = traits.bypasses || bypass.contains { $0(request, context) }
         return traits
     }
@@ -92,13 +114,13 @@ struct RequestTraits: Sendable {
     }
 
     /// Returns the policy for the request.
-    func apply(to policy: CachePolicy) -> CachePolicy {
-        if parts.isEmpty, tags.isEmpty, invalidated.isEmpty, !bypasses { return policy }
-        var policy = policy
+    func apply(to shared: SharedPolicy) -> SharedPolicy {
+        if parts.isEmpty, tags.isEmpty, invalidated.isEmpty, !bypasses { return shared }
+        var policy = shared.policy
         policy.keys.parts += parts
         policy.tags += tags
         policy.invalidated += invalidated
-        return bypasses ? policy.bypassing(.everything) : policy
+        return SharedPolicy(bypasses ? policy.bypassing(.everything) : policy)
     }
 }
 
@@ -119,5 +141,5 @@ enum RequestUser: Sendable {
 enum OuterContext {
     /// A function that returns what the readers of the outer groups take from a request; nil in a task that no group
     /// has bound it to.
-    @TaskLocal static var traits: (@Sendable (Request) -> RequestTraits)?
+    @TaskLocal static var traits: (@Sendable (_ request: Request, _ isWrite: Bool) -> RequestTraits)?
 }

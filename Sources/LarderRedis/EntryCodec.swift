@@ -81,7 +81,7 @@ enum EntryCodec {
     }
 
     /// Returns the entry of a value. Its body is a slice of the value, unless that would hold twice the memory of a
-    /// copy.
+    /// copy. Its first use needs room in the budget, even while it is remembered (``DecodedEntries``).
     static func decode(
         _ value: ByteBuffer,
         expecting key: CacheKey,
@@ -108,7 +108,8 @@ enum EntryCodec {
             readVersion: readVersion,
             location: location,
             tags: tags,
-            lastUse: lastUse
+            lastUse: lastUse,
+            isCopy: true
         )
     }
 }

@@ -10,6 +10,7 @@ struct EntryMemo: Sendable {
     var variants = VariantMemo()
     var tags = TagMemo<VariantID>()
     var uses = VariantUses()
+    var decoded = DecodedEntries()
 
     /// The fields and tags to ask for together with the list of a key's variants.
     struct Prediction {
@@ -19,14 +20,16 @@ struct EntryMemo: Sendable {
         var size = 0
         /// The tags of the responses, as members of the log.
         var tags: [String] = []
+        /// The scopes of the location, as members of the log; nil if they have to be computed.
+        var members: [String]?
         /// The lowest read version of the responses; nil if none is known.
         var oldest: LogVersion?
     }
 
-    /// Returns the fields and tags that a look-up of a key will probably need; those of all variants if the look-up is
-    /// not for a request.
-    func prediction(_ key: CacheKey, for query: VariantQuery?) -> Prediction {
+    /// Returns the fields and tags that a look-up will probably need; those of all variants if it is not for a request.
+    func prediction(_ location: EntryLocation, for query: VariantQuery?) -> Prediction {
         var prediction = Prediction()
+        let key = location.key
         let known = variants[key]
         let listed = known?.variants ?? []
         prediction.oldest = known.flatMap { list in
@@ -48,6 +51,9 @@ struct EntryMemo: Sendable {
             prediction.fields = listed.isEmpty ? ["v:"] : listed.map(\.field)
             prediction.size = listed.reduce(0) { $0.addingReportingOverflow($1.size).partialValue }
         }
+        prediction.members = prediction.fields.first.flatMap {
+            decoded.members(of: location, storedAs: VariantID(key: key, field: $0))
+        }
         for field in prediction.fields where prediction.tags.count < TagMemo<VariantID>.tagsPerKey {
             let tags = tags[VariantID(key: key, field: field)]
             prediction.tags += prediction.tags.isEmpty ? tags : tags.filter { !prediction.tags.contains($0) }
@@ -61,8 +67,8 @@ struct EntryMemo: Sendable {
 extension RedisStore {
     public func load(_ location: EntryLocation, for query: VariantQuery?, at now: Timestamp) async -> Lookup {
         guard let name = names.entry(location.key), delivery.isTrusted else { return delivery.unknownLookup }
-        let known = location.scopes().map(\.member)
-        let prediction = memo.withLockedValue { $0.prediction(location.key, for: query) }
+        let prediction = memo.withLockedValue { $0.prediction(location, for: query) }
+        let known = prediction.members ?? location.scopes().map(\.member)
         let asked = known + prediction.tags
         let questions = delivery.tableQuestions(for: asked, since: prediction.oldest)
         let replies = await failsafe.ask(
@@ -87,7 +93,7 @@ extension RedisStore {
         let valid = (list?.variants ?? []).filter { variant in
             isCurrent && variant.number >= newest && now.millisecondsSinceEpoch <= variant.storedUntil
         }
-        var search = VariantSearch(key: location.key, name: name, query: query, now: now, reading: reading)
+        var search = VariantSearch(location: location, name: name, query: query, now: now, reading: reading)
         search.known = known
         search.tags = prediction.tags
         search.marks = marks(of: list, under: location.key)
@@ -103,7 +109,7 @@ extension RedisStore {
 
     /// The search for the variants under a key that answer a request.
     private struct VariantSearch {
-        let key: CacheKey
+        let location: EntryLocation
         /// The key of the hash.
         let name: String
         let query: VariantQuery?
@@ -117,8 +123,10 @@ extension RedisStore {
         var values: [String: ByteBuffer?] = [:]
         var marks: [String: UseMark] = [:]
 
-        init(key: CacheKey, name: String, query: VariantQuery?, now: Timestamp, reading: LogReading) {
-            (self.key, self.name, self.query, self.now, self.reading) = (key, name, query, now, reading)
+        var key: CacheKey { location.key }
+
+        init(location: EntryLocation, name: String, query: VariantQuery?, now: Timestamp, reading: LogReading) {
+            (self.location, self.name, self.query, self.now, self.reading) = (location, name, query, now, reading)
         }
     }
 
@@ -158,14 +166,36 @@ extension RedisStore {
                 continue
             }
             do throws(EntryCodec.Defect) {
-                let mark = search.marks[variant.field] ?? UseMark()
-                let entry = try EntryCodec.decode(value, expecting: search.key, lastUse: mark)
+                let id = VariantID(key: search.key, field: variant.field)
+                let entry = try entry(id, of: value, search)
                 if search.now < entry.lifetimes.storedUntil { found.append((variant.field, entry)) }
             } catch {
                 metrics.unreadable(error.reason)
             }
         }
         return await valid(found, search)
+    }
+
+    /// Returns the entry of a variant's value: the same one as for the last look-up that read this value.
+    private func entry(
+        _ id: VariantID,
+        of value: ByteBuffer,
+        _ search: VariantSearch
+    ) throws(EntryCodec.Defect) -> CacheEntry {
+        let mark = search.marks[id.field]
+        let known = memo.withLockedValue { $0.decoded[id] }
+        if let known, known.mark === mark, known.value == value { return known.entry }
+        let lastUse = mark ?? UseMark()
+        guard value.readableBytes <= DecodedEntries.valueLimit else {
+            return try EntryCodec.decode(value, expecting: id.key, lastUse: lastUse)
+        }
+        // A slice of the reply would hold the memory of all of it.
+        let copy = value.fitted
+        let entry = try EntryCodec.decode(copy, expecting: id.key, lastUse: lastUse)
+        let decoded = DecodedEntries.Known(entry, of: copy, mark, at: search.location, search.known)
+        let dropped = memo.withLockedValue { $0.decoded.remember(decoded, as: id) }
+        withExtendedLifetime(dropped) {}
+        return entry
     }
 
     /// Returns those of the entries that are valid. Tags that the log was not asked about are asked for now, together

@@ -52,7 +52,11 @@ public final class ManualClock: Sendable {
 
     /// The clock in the form that caches and stores take.
     public var clock: WallClock {
-        WallClock(now: { self.now }, sleep: { try await self.sleep(for: $0) })
+        WallClock(
+            now: { self.now },
+            sleep: { duration in try await self.sleep { $0.advanced(by: duration) } },
+            sleepUntil: { time in try await self.sleep { _ in time } }
+        )
     }
 
     /// Advances the time, and wakes the tasks whose sleep is over.
@@ -67,7 +71,8 @@ public final class ManualClock: Sendable {
         for continuation in woken { continuation.resume() }
     }
 
-    private func sleep(for duration: Duration) async throws {
+    /// Sleeps until a time that depends on the current one.
+    private func sleep(until wake: @Sendable (_ now: Timestamp) -> Timestamp) async throws {
         let id = state.withLockedValue { state in
             state.lastID += 1
             return state.lastID
@@ -77,8 +82,9 @@ public final class ManualClock: Sendable {
                 var watchers: [CheckedContinuation<Void, Never>] = []
                 let result: Result<Void, any Error>? = state.withLockedValue { state in
                     if Task.isCancelled { return .failure(CancellationError()) }
-                    if duration <= .zero { return .success(()) }
-                    state.sleepers[id] = (state.now.advanced(by: duration), continuation)
+                    let wake = wake(state.now)
+                    if wake <= state.now { return .success(()) }
+                    state.sleepers[id] = (wake, continuation)
                     watchers = state.takeWatchers()
                     return nil
                 }

@@ -1,6 +1,7 @@
 import HTTPCaching
 import HTTPTypes
 import RawStructuredFieldValues
+import TestHelpers
 import Testing
 
 /// `Cache-Status` is a list of structured fields for any content, with the parameters of RFC 9211 §2.

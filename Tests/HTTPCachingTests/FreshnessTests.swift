@@ -71,6 +71,31 @@ import Testing
         }
     }
 
+    @Test(arguments: [200, 302, 404, 503])
+    func `A stored error is not served stale by the windows of the rules, but by those that it declares`(
+        _ status: Int
+    ) throws {
+        var rules = CachingRules.decoratedRoute(ttl: .seconds(60))
+        rules.lifetimes[status] = .seconds(5)
+        rules.staleWhileRevalidate = .seconds(100)
+        rules.staleIfError = .seconds(200)
+        rules.servesStaleOnUnreachable = true
+        var response = HTTPResponse(lines: "")
+        response.status = HTTPResponse.Status(code: status)
+        guard case .store(let lifetimes) = storability(of: response, by: rules) else {
+            Issue.record("The response is stored")
+            return
+        }
+        let isError = status >= 400
+        #expect(lifetimes.freshUntil == at(5))
+        #expect(lifetimes.staleWhileRevalidateUntil == at(isError ? 5 : 105))
+        #expect(lifetimes.staleIfErrorUntil == at(isError ? 5 : 205))
+        #expect((lifetimes.staleIfUnreachableUntil == at(5)) == isError)
+        response.headerFields[.cacheControl] = "stale-while-revalidate=7"
+        guard status != 503, case .store(let declared) = storability(of: response, by: rules) else { return }
+        #expect(declared.staleWhileRevalidateUntil == at(12))
+    }
+
     @Test func `What a handler says to the cache alone takes precedence over Cache-Control`() {
         let response = HTTPResponse(lines: "Cache-Control: private, max-age=1\nLarder-Cache-Control: max-age=9")
         for (rules, lifetime) in [(CachingRules.decoratedRoute(ttl: .seconds(60)), 9), (.gateway, nil)]

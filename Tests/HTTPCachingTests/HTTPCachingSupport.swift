@@ -48,29 +48,7 @@ extension HTTPResponse {
     }
 }
 
-/// A generator of reproducible random numbers (SplitMix64, Steele, Lea and Flood 2014).
-struct SeededGenerator: RandomNumberGenerator {
-    private var state: UInt64
-
-    init(seed: UInt64) {
-        self.state = seed
-    }
-
-    /// Creates a generator with a random seed, and prints the seed. To reproduce a failure, write the seed here.
-    init(for test: String) {
-        let seed = UInt64.random(in: .min ... .max)
-        print("seed of \(test): \(seed)")
-        self.init(seed: seed)
-    }
-
-    mutating func next() -> UInt64 {
-        self.state &+= 0x9E37_79B9_7F4A_7C15
-        var mixed = self.state
-        mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
-        return mixed ^ (mixed >> 31)
-    }
-
+extension SeededGenerator {
     /// Returns `text` with up to four bytes changed, doubled, removed or inserted, and sometimes cut short.
     mutating func mutated(_ text: String) -> String {
         var bytes = Array(text.utf8)

@@ -4,6 +4,7 @@ import Hummingbird
 import HummingbirdTesting
 import Larder
 import LarderDemo
+import LarderTestSupport
 import Logging
 import Testing
 

@@ -1,3 +1,4 @@
+import LarderTestSupport
 import TestHelpers
 import Testing
 
@@ -18,7 +19,7 @@ import Testing
         _ environment: [String: String],
         _ isSaid: Bool
     ) async throws {
-        let port = try await FreePort.take()
+        let port = try FreePort.take()
         let all = environment.merging(["PORT": "\(port)"]) { $1 }
         try await ProgramProcess.run("larder-demo", environment: all) { demo in
             try await demo.listens(on: port)

@@ -153,6 +153,4 @@ struct Metrics: Decodable, Equatable {
 
 extension HummingbirdTesting.TestResponse {
     var text: String { String(buffer: body) }
-    var cacheStatus: String { headers[HTTPField.Name("Cache-Status")!] ?? "" }
-    var isHit: Bool { cacheStatus.contains("; hit") }
 }

@@ -1,4 +1,5 @@
 import HTTPTypes
+import LarderTestSupport
 import NIOConcurrencyHelpers
 import TestHelpers
 
@@ -90,10 +91,7 @@ final class Load: Sendable {
             case 25: try await delete(client, wire, phase)
             default: try await read((step + client) % 6 + 1, wire, phase)
             }
-            state.withLockedValue { state in
-                state.phases[phase].requests += 1
-                state.phases[phase].times.append(.now - start)
-            }
+            state.withLockedValue { $0.phases[phase].times.append(.now - start) }
             await answers.pass()
         }
     }
@@ -133,9 +131,12 @@ final class Load: Sendable {
 
     private func note(_ method: String, _ answer: Wire.Answer, _ phase: Int, isRight: Bool, _ expected: String) {
         state.withLockedValue { state in
+            state.phases[phase].requests += 1
             state.phases[phase].statuses["\(method) \(answer.status)", default: 0] += 1
             guard !isRight, state.phases[phase].wrong.count < 10 else { return }
-            state.phases[phase].wrong.append("\(answer.status) \(answer.text) \(answer.cacheStatus) for \(expected)")
+            state.phases[phase].wrong.append(
+                "\(answer.status) \(answer.text) \(answer.cacheStatusText) for \(expected)"
+            )
         }
     }
 

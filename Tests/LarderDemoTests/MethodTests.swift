@@ -1,4 +1,5 @@
 import HTTPTypes
+import LarderTestSupport
 import TestHelpers
 import Testing
 

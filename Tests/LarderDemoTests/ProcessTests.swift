@@ -1,5 +1,6 @@
 import Foundation
 import LarderDemo
+import LarderTestSupport
 import NIOCore
 import NIOPosix
 import TestHelpers
@@ -8,7 +9,7 @@ import Testing
 /// Tests of the program as a user starts it.
 @Suite(.timeLimit(.minutes(5))) struct ProcessTests {
     @Test func `The program listens, answers, and exits with status 0 on SIGTERM`() async throws {
-        let port = try await FreePort.take()
+        let port = try FreePort.take()
         let environment = ["PORT": "\(port)", "LARDER_ADMIN_ACCESS": "loopback"]
         try await ProgramProcess.run("larder-demo", environment: environment) { demo in
             try await demo.listens(on: port)
@@ -32,7 +33,7 @@ import Testing
     }
 
     @Test func `A request in progress on SIGTERM is answered before the program exits`() async throws {
-        let port = try await FreePort.take()
+        let port = try FreePort.take()
         try await ProgramProcess.run("larder-demo", environment: ["PORT": "\(port)", "LOG_LEVEL": "debug"]) { demo in
             try await demo.listens(on: port)
             try await Wire.open(to: port) { wire in

@@ -1,5 +1,6 @@
 import HTTPTypes
 import Larder
+import LarderTestSupport
 import TestHelpers
 import Testing
 
@@ -78,7 +79,7 @@ import Testing
             for _ in 0..<2 {
                 let answer = try await Wire.send("GET", target, to: port)
                 #expect(answer.status == 200 && answer.text == SpecificationTests.posts)
-                #expect(answer.cacheStatus.contains("detail=target"))
+                #expect(answer.cacheStatusText.contains("detail=target"))
             }
             #expect(try await Wire.metrics(of: port).totalCachedKeys == 0)
         }

@@ -4,6 +4,7 @@ import HummingbirdTesting
 import Larder
 import LarderHummingbird
 import LarderRedis
+import LarderTestSupport
 import RedisClient
 import TestHelpers
 import Testing

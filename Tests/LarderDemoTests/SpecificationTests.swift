@@ -107,7 +107,7 @@ import Testing
         try await withAPI(kind) { client in
             for value in ["true", "true"] {
                 let bypass = try await client.send(.get, path + "?nocache=\(value)")
-                #expect(bypass.cacheStatus.contains("detail=nocache"))
+                #expect(bypass.cacheStatusText.contains("detail=nocache"))
             }
             #expect(try await client.metrics() == .init(hits: 0, misses: 0, topKeys: [], total: 0))
             for value in ["false", "1", "TRUE", ""] { _ = try await client.send(.get, path + "?nocache=\(value)") }

@@ -1,5 +1,6 @@
 import HTTPTypes
 import Larder
+import LarderTestSupport
 import TestHelpers
 import Testing
 
@@ -36,7 +37,7 @@ import Testing
             let head = try await Wire.send("HEAD", target, to: port)
             #expect(head.isHit)
             let bypass = try await Wire.send("GET", "http://localhost/api/users/1?nocache=true", to: port)
-            #expect(bypass.cacheStatus.hasSuffix("detail=nocache"))
+            #expect(bypass.cacheStatusText.hasSuffix("detail=nocache"))
             let metrics = try await Wire.metrics(of: port)
             #expect(metrics.topKeys == [.init(key: "GET:/api/users/1", count: 3)])
         }

@@ -3,6 +3,7 @@ import HummingbirdTesting
 import Larder
 import LarderDemo
 import LarderRedis
+import LarderTestSupport
 import Logging
 import RedisClient
 import TestHelpers

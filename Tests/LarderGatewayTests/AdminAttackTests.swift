@@ -1,6 +1,7 @@
 import Foundation
 import Larder
 import LarderGateway
+import LarderTestSupport
 import NIOCore
 import NIOPosix
 import TestHelpers
@@ -201,7 +202,7 @@ import Testing
         _ environment: [String: String],
         _ isSaid: Bool
     ) async throws {
-        let port = try await FreePort.take()
+        let port = try FreePort.take()
         let arguments = ["serve", "--origin", "http://127.0.0.1:1", "--listen", "127.0.0.1:\(port)"] + options
         try await ProgramProcess.run("larder", arguments, environment: environment) { gateway in
             try await gateway.listens(on: port)

@@ -1,6 +1,7 @@
 import Larder
 import LarderGateway
 import LarderHummingbird
+import LarderTestSupport
 import TestHelpers
 import Testing
 

@@ -12,7 +12,7 @@ import Testing
         _ options: [String] = [],
         _ test: (ProgramProcess, Int) async throws -> Void
     ) async throws {
-        let port = try await FreePort.take()
+        let port = try FreePort.take()
         let arguments = [
             "serve", "--origin", origin, "--listen", "127.0.0.1:\(port)", "--connect-timeout", "60s", "--drain-delay",
             "0s", "--drain-timeout", "5m",
@@ -85,7 +85,7 @@ import Testing
         let file = FileManager.default.temporaryDirectory.appending(path: "larder-\(UUID().uuidString).yaml")
         func write(_ lines: String...) throws { try Data(lines.joined(separator: "\n").utf8).write(to: file) }
         defer { try? FileManager.default.removeItem(at: file) }
-        let port = try await FreePort.take()
+        let port = try FreePort.take()
         let settings = ["listen: 127.0.0.1:\(port)", "connect-timeout: 60s"].joined(separator: "\n")
         try write(settings, "origin: \(old)")
         try await ProgramProcess.run("larder", ["serve", "--config", file.path]) { gateway in

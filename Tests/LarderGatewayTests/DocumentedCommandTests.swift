@@ -1,4 +1,5 @@
 import Foundation
+import LarderTestSupport
 import TestHelpers
 import Testing
 
@@ -83,7 +84,7 @@ import Testing
         _ environment: [String: String] = [:],
         _ test: @escaping @Sendable (Int) async throws -> Void
     ) async throws {
-        let port = try await FreePort.take()
+        let port = try FreePort.take()
         let all = environment.merging(["PORT": "\(port)", "LARDER_ADMIN_ACCESS": "loopback"]) { own, _ in own }
         try await ProgramProcess.run("larder-demo", environment: all) { example in
             try await example.listens(on: port)
@@ -121,7 +122,7 @@ import Testing
         let commands = try Self.commands(in: "docs/gateway.md").filter { ["curl", "larder"].contains($0.program) }
         #expect(commands.count > 8)
         try await Self.withExample { example in
-            let port = try await FreePort.take()
+            let port = try FreePort.take()
             let program = try ProgramProcess.path(of: "larder")
             let replacements = [
                 "127.0.0.1:8000": "127.0.0.1:\(port)", "127.0.0.1:9000": "127.0.0.1:\(example)",

@@ -18,7 +18,7 @@ import Testing
         _ options: [String],
         _ test: (ProgramProcess, Int) async throws -> Void
     ) async throws {
-        let port = try await FreePort.take()
+        let port = try FreePort.take()
         let arguments = ["serve", "--origin", origin, "--listen", "127.0.0.1:\(port)", "--connect-timeout", "60s"]
         try await ProgramProcess.run("larder", arguments + options) { gateway in
             try await gateway.listens(on: port)

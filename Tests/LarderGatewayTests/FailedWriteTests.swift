@@ -52,7 +52,7 @@ import Testing
             try await RunningGateway.run(
                 before: origin.url,
                 file: file(origin.url),
-                configure: { if result == .silent { $0.responseTimeout = .seconds(2) } }
+                configure: { if result == .silent { $0.responseTimeout = .seconds(6) } }
             ) { gateway in
                 for _ in 0..<2 { #expect(try await gateway.send("GET", "/a").text == "stored") }
                 #expect(origin.requests.count == 1)

@@ -1,3 +1,4 @@
+import LarderTestSupport
 import TestHelpers
 import Testing
 
@@ -43,7 +44,9 @@ import Testing
         try await Self.run { gateway in
             for user in ["1", "2"] {
                 let answer = try await gateway.send("GET", "/named", ["Cookie: _ga=1; session=\(user)"])
-                #expect(answer.text == "told _ga=1; session=\(user)" && answer.cacheStatus.contains("detail=cookie"))
+                #expect(
+                    answer.text == "told _ga=1; session=\(user)" && answer.cacheStatusText.contains("detail=cookie")
+                )
             }
         }
     }
@@ -66,7 +69,7 @@ import Testing
     ) async throws {
         try await Self.run { gateway in
             let first = try await gateway.send("GET", path, ["\(name): secret"])
-            #expect(first.cacheStatus.contains("detail=authorization") == !isStored)
+            #expect(first.cacheStatusText.contains("detail=authorization") == !isStored)
             #expect(try await gateway.send("GET", path).isHit == isStored)
         }
     }

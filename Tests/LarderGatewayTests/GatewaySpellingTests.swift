@@ -1,5 +1,6 @@
 import Larder
 import LarderGateway
+import LarderTestSupport
 import TestHelpers
 import Testing
 
@@ -34,7 +35,7 @@ import Testing
                 #expect(try await !gateway.send("GET", "/a").isHit)
                 for _ in 0..<2 {
                     let refused = try await gateway.send("GET", "/b")
-                    #expect(refused.cacheStatus.contains("detail=tag-not-accepted") && refused.text == "text")
+                    #expect(refused.cacheStatusText.contains("detail=tag-not-accepted") && refused.text == "text")
                 }
             }
         }

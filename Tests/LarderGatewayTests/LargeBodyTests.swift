@@ -110,7 +110,7 @@
             _ certificate: Certificate? = nil,
             _ test: (Int, ProgramProcess) async throws -> Void
         ) async throws {
-            let port = try await FreePort.take()
+            let port = try FreePort.take()
             var arguments = ["serve", "--origin", origin, "--listen", "127.0.0.1:\(port)"]
             arguments += ["--connect-timeout", "60s", "--client-rate", "off"]
             if let certificate {

@@ -1,6 +1,7 @@
 import Larder
 import LarderGateway
 import LarderRedis
+import LarderTestSupport
 import NIOConcurrencyHelpers
 import NIOCore
 import NIOPosix
@@ -278,6 +279,8 @@ import Testing
         }
     }
 
+    private static let largeBody = String(repeating: "large ", count: 150_000)
+
     @Test func `A half-closed client gets stored responses, and any response if half-close is allowed`()
         async throws
     {
@@ -285,7 +288,8 @@ import Testing
         try await ScriptedOrigin.run { connection in
             while let request = try await connection.request() {
                 if request.target == "/slow" { await gate.pass() }
-                try await connection.send(answer("200 OK", ["Cache-Control: max-age=60"], request.target))
+                let body = request.target == "/large" ? Self.largeBody : request.target
+                try await connection.send(answer("200 OK", ["Cache-Control: max-age=60"], body))
             }
         } _: { origin in
             try await RunningGateway.run(before: origin.url) { gateway in
@@ -295,6 +299,15 @@ import Testing
                     let exchange = try await Exchange.send(bytes, to: gateway.port, closes: true)
                     #expect(exchange.isEnded && exchange.answers.allSatisfy { $0.body == "/stored" }, "\(exchange)")
                     #expect(exchange.answers.count == bytes.count / request.count)
+                }
+                // Several of these are more than the buffers of the sockets hold.
+                #expect(try await gateway.send("GET", "/large").text == Self.largeBody)
+                let large = Array("GET /large HTTP/1.1\r\nHost: localhost\r\n\r\n".utf8)
+                for count in [1, 6] {
+                    let bytes = Array(repeatElement(large, count: count).joined())
+                    let exchange = try await Exchange.send(bytes, to: gateway.port, closes: true)
+                    let sizes = exchange.answers.map(\.body.utf8.count)
+                    #expect(exchange.isEnded && sizes == Array(repeating: Self.largeBody.utf8.count, count: count))
                 }
             }
             try await RunningGateway.run(before: origin.url, configure: { $0.halfClose = .allow }) { gateway in

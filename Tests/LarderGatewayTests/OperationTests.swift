@@ -36,7 +36,7 @@ import Testing
         let names = "DNS:localhost,IP:127.0.0.1"
         let pairs = try ["one", "two"].map { try Certificate(for: names, in: directory, named: $0) }
         let expected = try pairs.map { try NIOSSLCertificate.fromPEMFile($0.certificate)[0] }
-        let (file, port) = (directory.appending(path: "larder.yaml"), try await FreePort.take())
+        let (file, port) = (directory.appending(path: "larder.yaml"), try FreePort.take())
         let (chain, key) = (directory.appending(path: "server.crt"), directory.appending(path: "server.key"))
         func install(_ certificate: String, _ privateKey: String) throws {
             try Data(contentsOf: URL(filePath: certificate)).write(to: chain)

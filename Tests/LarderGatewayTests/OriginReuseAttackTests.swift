@@ -84,11 +84,9 @@ import Testing
     }
 
     @Test func `A connection whose response came before the content was complete is not used again`() async throws {
-        let answered = Gate()
         try await ScriptedOrigin.run { connection in
             while let request = try await connection.head() {
                 try await connection.send(answer("200 OK", [], request.target))
-                answered.open()
                 if request.method == "POST" { try await connection.content(of: request) { _ in } }
             }
         } _: { origin in
@@ -98,9 +96,9 @@ import Testing
                 try await Wire.open(to: gateway.port) { wire in
                     try await wire.send("POST", "/early", ["Content-Length: 6"])
                     try await wire.send(bytes: Array("abc".utf8))
-                    await answered.pass()
-                    try await wire.send(bytes: Array("def".utf8))
+                    // The gateway has received the response when it sends it.
                     #expect(try await wire.answer().text == "/early")
+                    try await wire.send(bytes: Array("def".utf8))
                     #expect(try await gateway.send("GET", "/next").text == "/next")
                 }
                 #expect(origin.connections == 2)

@@ -1,6 +1,7 @@
 import HTTPTypes
 import Hummingbird
 import LarderGateway
+import LarderTestSupport
 import NIOCore
 import TestHelpers
 import Testing

@@ -1,5 +1,6 @@
 import HTTPTypes
 import Larder
+import LarderTestSupport
 import TestHelpers
 import Testing
 

@@ -210,7 +210,7 @@
         ) async throws {
             let gate = Gate()
             try await origin(gate).test(.live) { client in
-                let port = try await FreePort.take()
+                let port = try FreePort.take()
                 var arguments = [
                     "serve", "--origin", "http://127.0.0.1:\(try #require(client.port))",
                     "--listen", "127.0.0.1:\(port)", "--memory-limit", "\(memoryLimit)",

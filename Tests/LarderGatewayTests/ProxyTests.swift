@@ -1,4 +1,5 @@
 import HTTPTypes
+import LarderTestSupport
 import TestHelpers
 import Testing
 
@@ -10,7 +11,7 @@ import Testing
         } _: { origin in
             try await RunningGateway.run(before: origin.url) { gateway in
                 let first = try await gateway.send("GET", "/a?b=1")
-                #expect(first.status == 200 && first.text == "body" && first.cacheStatus.contains("fwd=uri-miss"))
+                #expect(first.status == 200 && first.text == "body" && first.cacheStatusText.contains("fwd=uri-miss"))
                 let second = try await gateway.send("GET", "/a?b=1")
                 #expect(second.status == 200 && second.text == "body" && second.isHit && second["X-Stored"] == "yes")
                 #expect(second["Age"] != nil)

@@ -1,6 +1,7 @@
 import Larder
 import LarderHummingbird
 import LarderRedis
+import LarderTestSupport
 import TestHelpers
 import Testing
 

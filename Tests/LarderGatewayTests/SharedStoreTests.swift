@@ -1,6 +1,7 @@
 import Foundation
 import Larder
 import LarderRedis
+import LarderTestSupport
 import NIOConcurrencyHelpers
 import RedisClient
 import TestHelpers
@@ -67,7 +68,7 @@ import Testing
                         try await second.send("GET", "/\(round)")
                         let hit = try await second.answer()
                         #expect(filled.text == "version 0 of /\(round)" && !filled.isHit)
-                        #expect(hit.text == filled.text && hit.isHit, "\(round): \(hit.cacheStatus)")
+                        #expect(hit.text == filled.text && hit.isHit, "\(round): \(hit.cacheStatusText)")
                     }
                     #expect(origin.requests.count == Self.rounds)
                 }
@@ -89,7 +90,7 @@ import Testing
                     try await eventually("the store is connected") { store.isAvailable }
                     redis.signal(SIGSTOP)
                     let pending = try await Wire.send("POST", "/a", body: "new", to: gateway.port)
-                    #expect(pending.status == 200 && pending.cacheStatus.contains("detail=invalidation-pending"))
+                    #expect(pending.status == 200 && pending.cacheStatusText.contains("detail=invalidation-pending"))
                     for (method, target) in [("PURGE", "/a"), ("DELETE", "/-/larder/tags/a")] {
                         let refused = try await Wire.send(method, target, to: gateway.port)
                         #expect(refused.status == 503, "\(method)")
@@ -97,7 +98,7 @@ import Testing
                     redis.signal(SIGCONT)
                     try await eventually("it is delivered") { store.pendingInvalidations == 0 }
                     let acknowledged = try await Wire.send("POST", "/a", body: "new", to: gateway.port)
-                    #expect(acknowledged.status == 200 && !acknowledged.cacheStatus.contains("pending"))
+                    #expect(acknowledged.status == 200 && !acknowledged.cacheStatusText.contains("pending"))
                     let purged = try await Wire.send("DELETE", "/-/larder/tags/a", to: gateway.port)
                     #expect(purged.status == 200)
                 }
@@ -121,7 +122,7 @@ import Testing
                         #expect(fresh.text == "version \(round) of /a" && !fresh.isHit, "\(round)")
                         try await first.send("GET", "/a")
                         let hit = try await first.answer()
-                        #expect(hit.text == "version \(round) of /a" && hit.isHit, "\(round): \(hit.cacheStatus)")
+                        #expect(hit.text == "version \(round) of /a" && hit.isHit, "\(round): \(hit.cacheStatusText)")
                     }
                 }
             }

@@ -1,6 +1,7 @@
 import HTTPTypes
 import Larder
 import LarderGateway
+import LarderTestSupport
 import NIOConcurrencyHelpers
 import NIOCore
 import TestHelpers
@@ -34,7 +35,10 @@ import Testing
         let sent = NIOLockedValueBox(0)
         let store = MemoryStore(limit: .mebibytes(64), entryLimit: .mebibytes(9))
         try await ScriptedOrigin.run(Self.large(framing, sent)) { origin in
-            try await RunningGateway.run(before: origin.url, store: store, file: Self.longTimeouts) { gateway in
+            // No time passes: a body that arrives for more than 30 seconds would not be stored.
+            let clock = ManualClock().clock
+            try await RunningGateway.run(before: origin.url, store: store, file: Self.longTimeouts, clock: clock) {
+                gateway in
                 try await Wire.open(to: gateway.port) { slow in
                     try await slow.send("GET", "/a")
                     try await eventually("the origin is asked") { origin.requests.count == 1 }

@@ -1,5 +1,6 @@
 import Larder
 import LarderGateway
+import LarderTestSupport
 import NIOCore
 import NIOHPACK
 import TestHelpers

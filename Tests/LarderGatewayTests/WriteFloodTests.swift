@@ -1,3 +1,4 @@
+import LarderTestSupport
 import TestHelpers
 import Testing
 
@@ -13,7 +14,7 @@ import Testing
             let fields = ["Location: /there\(request.target)", "Content-Location: /here\(request.target)"]
             return answer("302 Found", fields, "")
         } _: { origin in
-            let port = try await FreePort.take()
+            let port = try FreePort.take()
             let arguments = ["serve", "--origin", origin.url, "--listen", "127.0.0.1:\(port)"]
             try await ProgramProcess.run("larder", arguments + options) { gateway in
                 try await gateway.listens(on: port)

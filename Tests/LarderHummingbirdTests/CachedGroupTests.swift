@@ -2,6 +2,7 @@ import HTTPTypes
 import Hummingbird
 import HummingbirdTesting
 import Larder
+import LarderTestSupport
 import TestHelpers
 import Testing
 
@@ -29,7 +30,7 @@ import Testing
                     let value = try await client.get("/me", [.authorization: user]).text
                     #expect(value == "I am \(user)")
                 }
-                let value2 = try await client.get("/me", [.authorization: "bob"]).cacheStatus
+                let value2 = try await client.get("/me", [.authorization: "bob"]).cacheStatusText
                 #expect(value2.contains("; hit"))
             }
         }
@@ -50,12 +51,12 @@ import Testing
                 let value = try await client.get("/me/x", [.authorization: user]).text
                 #expect(value == "I am \(user)")
             }
-            #expect(try await client.get("/me/x", [.authorization: "bob"]).cacheStatus.contains("; hit"))
+            #expect(try await client.get("/me/x", [.authorization: "bob"]).isHit)
             #expect(names.take().count == 5)
             // The new context is created on hits too, and throws if there is no user.
             #expect(try await client.get("/me/x").status == .unauthorized)
             _ = try await client.execute(uri: "/me/x", method: .put, headers: [.authorization: "ada"])
-            #expect(try await client.get("/me/x", [.authorization: "bob"]).cacheStatus.contains("fwd="))
+            #expect(try await client.get("/me/x", [.authorization: "bob"]).cacheStatusText.contains("fwd="))
         }
     }
 
@@ -84,7 +85,7 @@ import Testing
         let responder = CachingResponder(caching: handler, of: .get, route)
         try await Application(responder: responder).test(.router) { client in
             for _ in 0..<2 {
-                let status = try await client.get("/me").cacheStatus
+                let status = try await client.get("/me").cacheStatusText
                 #expect(status.contains("fwd=bypass"))
             }
         }
@@ -99,7 +100,7 @@ import Testing
             .get { _, _ in "a" }
         try await Application(router: router).test(.router) { client in
             _ = try await client.get("/a?nocache=true")
-            #expect(try await client.get("/a?nocache=true").cacheStatus.contains("; hit"))
+            #expect(try await client.get("/a?nocache=true").isHit)
         }
         #expect(names.take() == ["outer", "inner", "outer", "inner"])
     }
@@ -115,7 +116,7 @@ import Testing
         router.addRoutes(collection, atPath: "x")
         try await Application(router: router).test(.router) { client in
             _ = try await client.get("/x/c")
-            #expect(try await client.get("/x/c").cacheStatus.contains("; hit"))
+            #expect(try await client.get("/x/c").isHit)
         }
         let all = ["router", "collection", "cached"]
         #expect(names.take() == all + all)
@@ -134,7 +135,7 @@ import Testing
             #expect(try await client.get("/x/y/c").status == .unauthorized)
             for path in ["/x/y/c", "/x/y/own?nocache=true"] {
                 _ = try await client.get(path, [Door.field: "open"])
-                let value = try await client.get(path, [Door.field: "open"]).cacheStatus
+                let value = try await client.get(path, [Door.field: "open"]).cacheStatusText
                 #expect(value.contains("; hit"))
             }
         }
@@ -183,7 +184,7 @@ import Testing
             let closed = ["/api/posts/drafts", "/api/users/all", "/tags"]
             for path in closed + ["/api/posts", "/api/pages/home", "/api/more/home"] {
                 _ = try await client.get(path, [Door.field: "open"])
-                let value = try await client.get(path, [Door.field: "open"]).cacheStatus
+                let value = try await client.get(path, [Door.field: "open"]).cacheStatusText
                 #expect(value.contains("; hit"))
                 let value2 = try await client.get(path).status
                 #expect(value2 == (closed.contains(path) ? .unauthorized : .ok))
@@ -222,6 +223,64 @@ import Testing
             }
         )
     }
+
+    /// `cached` on a group of an unknown type begins with nothing, so that the responses of all tenants would be one.
+    @Test func `A nested call of cached without what the outer group reads stops the program`()
+        async throws
+    {
+        func check(_ result: ExitTest.Result?) throws {
+            let text = String(decoding: try #require(result).standardErrorContent, as: UTF8.self)
+            #expect(text.contains("GET /nested cannot be cached"))
+            #expect(text.contains("does not know its user, key parts, tags and scopes"))
+            #expect(text.contains("Take a CachedRouterGroup instead of `some RouterMethods`"))
+        }
+        try check(
+            await #expect(processExitsWith: .failure, observing: [\.standardErrorContent]) {
+                addCachedRoutes(to: outer().varying(by: "tenant") { _, _ in "acme" })
+            }
+        )
+        try check(
+            await #expect(processExitsWith: .failure, observing: [\.standardErrorContent]) {
+                addCachedRoutes(to: outer().tagged { _, _ in ["acme"] })
+            }
+        )
+        try check(
+            await #expect(processExitsWith: .failure, observing: [\.standardErrorContent]) {
+                addCachedRoutes(to: outer().invalidating { _, _ in [.tag("acme")] })
+            }
+        )
+        try check(
+            await #expect(processExitsWith: .failure, observing: [\.standardErrorContent]) {
+                addCachedRoutes(to: outer().bypassing { _, _ in true })
+            }
+        )
+        try check(
+            await #expect(processExitsWith: .failure, observing: [\.standardErrorContent]) {
+                addCachedRoutes(to: outer(perUser: { request, _ in request.headers[.from] }))
+            }
+        )
+        // The readers of a group with another context.
+        try check(
+            await #expect(processExitsWith: .failure, observing: [\.standardErrorContent]) {
+                addCachedRoutes(to: outer().varying(by: "tenant") { _, _ in "acme" }.group(context: Child.self))
+            }
+        )
+        // A group that takes nothing from requests may have any group inside, and so may one whose type is known.
+        addCachedRoutes(to: outer())
+        outer().varying(by: "tenant") { _, _ in "acme" }.cached(by: cache, for: .seconds(5)).get { _, _ in "f" }
+    }
+}
+
+/// Returns a cached group that takes nothing from requests.
+private func outer(
+    perUser user: (@Sendable (Request, BasicRequestContext) -> String?)? = nil
+) -> CachedRouterGroup<BasicRequestContext> {
+    Router().cached(by: Bench().cache, for: .seconds(60), perUser: user)
+}
+
+/// Calls `cached` on a group whose type is not known here.
+private func addCachedRoutes<Context: RequestContext>(to group: some RouterMethods<Context>) {
+    group.cached(by: Bench().cache, for: .seconds(60)).get("nested") { _, _ in "f" }
 }
 
 /// Adds routes with another context to a group of Hummingbird's own type, since the type of the group is not known

@@ -1,7 +1,10 @@
+import HTTPCaching
 import HTTPTypes
 import Hummingbird
 import Larder
 import LarderHummingbird
+import LarderTestSupport
+import Testing
 
 // The Swift code of doc comments that no page has: `ReadmeTests` checks that each line is here.
 
@@ -117,4 +120,28 @@ private func find(_ id: Int, in posts: Posts) async throws -> some ResponseGener
 private func store(_ entry: CacheEntry) {
     var variants: [CacheKey: StoredVariants] = [:]
     variants[entry.location.key, default: StoredVariants()].save(entry)
+}
+
+// MARK: - Tests
+
+private func advance() {
+    let clock = ManualClock()
+    let cache = ResponseCache(store: MemoryStore(limit: .mebibytes(16), clock: clock.clock), clock: clock.clock)
+    clock.advance(by: .seconds(60))
+    _ = cache
+}
+
+private func fail() {
+    let store = UnreliableStore(MemoryStore(limit: .mebibytes(16)))
+    let cache = ResponseCache(store: store)
+    store.condition = .unavailable
+    _ = cache
+}
+
+private func expectHit(_ response: HTTPResponse) {
+    #expect(response.isHit)
+}
+
+private func expectBypass(_ response: HTTPResponse) {
+    #expect(response.cacheStatus?.detail == "nocache")
 }

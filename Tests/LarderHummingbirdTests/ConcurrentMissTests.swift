@@ -29,7 +29,7 @@ import Testing
             gate.open()
             let answers = try await sent
             #expect(answers.map(\.text) == Array(repeating: "answer 1", count: 200))
-            #expect(answers.count { $0.cacheStatus.contains("; collapsed") } == 199)
+            #expect(answers.count { $0.cacheStatusText.contains("; collapsed") } == 199)
             let metrics = try await Wire.send("GET", "/metrics/cache", ["Authorization: Bearer \(token)"], to: port)
             let counts = try JSONDecoder().decode(Counts.self, from: Data(metrics.body))
             #expect(counts.hits == 0 && counts.misses == 200)

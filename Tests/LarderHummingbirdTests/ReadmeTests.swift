@@ -23,9 +23,8 @@ import Testing
     /// Returns the pages and the sources that have code in blocks of Swift.
     static func pages() throws -> [String] {
         let articles = try files(below: "docs", suffix: ".md").filter { $0.contains(".docc/") }
-        let sources = try ["HTTPCaching", "Larder", "LarderHummingbird", "LarderRedis"].flatMap {
-            try files(below: "Sources/\($0)", suffix: ".swift")
-        }
+        let modules = ["HTTPCaching", "Larder", "LarderHummingbird", "LarderRedis", "LarderTestSupport"]
+        let sources = try modules.flatMap { try files(below: "Sources/\($0)", suffix: ".swift") }
         return try ["README.md", "docs/hummingbird.md", "docs/redis.md", "docs/stores.md"]
             + (articles + sources).filter { try PackageFolder.text(of: $0).contains("```swift\n") }
     }
@@ -105,6 +104,16 @@ private struct Person { let id: String }
 
 private func validatedApplication(_ router: Router<BasicRequestContext>) -> some ApplicationProtocol {
     let application = Application(router: router, server: .validatedHTTP1())
+    return application
+}
+
+private func cachingApplication(
+    _ router: Router<BasicRequestContext>,
+    _ cache: ResponseCache,
+    _ posts: Posts<BasicRequestContext>
+) -> some ApplicationProtocol {
+    router.group("api/news").cached(by: cache, for: .seconds(60)).beforeMiddleware().get(use: posts.list)
+    let application = Application(router: router, server: .cachingHTTP1(by: cache))
     return application
 }
 
@@ -195,7 +204,6 @@ private func value(_ cache: ResponseCache, _ userID: String, _ city: String) asy
 
 private func recommend(for user: String) async throws -> [String] { [user] }
 private func fetchWeather(in city: String) async throws -> String { city }
-private func preferredLanguage(of request: Request) -> String? { request.headers[.acceptLanguage] }
 
 private func takePartsFromContexts(
     _ router: Router<PersonalContext>,
@@ -204,7 +212,7 @@ private func takePartsFromContexts(
 ) {
     router.group("api/news")
         .cached(by: cache, for: .seconds(60), perUser: { _, context in context.identity?.id })
-        .varying(by: "language") { request, _ in preferredLanguage(of: request) }
+        .varying(by: "language") { request, _ in request.preferredLanguage(among: "en", "de") }
         .varying(by: "tenant") { _, context in context.tenant }
         .get(use: posts.list)
 

@@ -12,19 +12,37 @@ enum StoreChoice: String, CaseIterable, CustomTestStringConvertible {
 
     var testDescription: String { rawValue }
 
+    /// Calls a function with an empty store of this kind, and a second one that shares its content: the same store in
+    /// memory, or another client of the same Redis.
+    func withStores(
+        _ body: @Sendable ((own: any CacheStore, peer: any CacheStore)) async throws -> Void
+    ) async throws {
+        switch self {
+        case .memory:
+            let store = MemoryStore(limit: .mebibytes(64))
+            try await body((store, store))
+        case .redis:
+            try await RedisProcess.run { redis in
+                try await body((Self.redisStore(redis.port), Self.redisStore(redis.port)))
+            }
+        }
+    }
+
+    private static func redisStore(_ port: Int) throws -> RedisStore {
+        var options = RedisStore.Options()
+        options.timeout = .seconds(30)
+        options.timeoutBounds = .seconds(30) ... .seconds(30)
+        options.invalidationTimeout = .seconds(30)
+        return try RedisStore("redis://127.0.0.1:\(port)", options: options)
+    }
+
     /// Calls a function with an empty cache on this store.
     func withCache(_ body: @Sendable (ResponseCache) async throws -> Void) async throws {
         switch self {
         case .memory: try await body(Bench().cache)
         case .redis:
             try await RedisProcess.run { redis in
-                var options = RedisStore.Options()
-                options.timeout = .seconds(30)
-                options.timeoutBounds = .seconds(30) ... .seconds(30)
-                options.invalidationTimeout = .seconds(30)
-                let cache = ResponseCache(
-                    store: try RedisStore("redis://127.0.0.1:\(redis.port)", options: options)
-                )
+                let cache = ResponseCache(store: try Self.redisStore(redis.port))
                 try await withThrowingTaskGroup(of: Void.self) { group in
                     group.addTask { try await cache.run() }
                     try await eventually("Redis is connected") { cache.isStoreAvailable }

@@ -34,7 +34,7 @@ import Testing
         try await serve(router(parts: 64, declaring: whole.count)) { port in
             for _ in 0..<2 {
                 let answer = try await Wire.send("GET", "/a", to: port)
-                #expect(answer.body == whole && answer.cacheStatus.hasSuffix("; detail=too-large"))
+                #expect(answer.body == whole && answer.cacheStatusText.hasSuffix("; detail=too-large"))
             }
         }
         #expect(calls.value == 2)

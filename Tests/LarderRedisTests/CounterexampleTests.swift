@@ -52,7 +52,7 @@ import Testing
             gate.open()
             let overtaken = try await first
             let text = try await overtaken.text
-            #expect(text == "v0" && overtaken.cacheStatus.contains("detail=overtaken"))
+            #expect(text == "v0" && overtaken.cacheStatusText.contains("detail=overtaken"))
             for process in [a, b, a] {
                 let text = try await process.get(from: origin).text
                 #expect(text == "v1")
@@ -69,7 +69,7 @@ import Testing
             _ = try await a.get(target, from: origin)
             for process in [a, b] {
                 let hit = try await process.get(target, from: origin)
-                #expect(hit.cacheStatus.contains("hit"))
+                #expect(hit.isHit)
             }
             row.text = "v1"
             _ = try await b.put()
@@ -172,7 +172,7 @@ import Testing
             a.clock.advance(by: .seconds(20))
             let origin = origin(of: row, at: gate)
             let stale = try await a.get(under: policy, from: origin)
-            #expect(stale.cacheStatus.contains("stale-while-revalidate"))
+            #expect(stale.cacheStatusText.contains("stale-while-revalidate"))
             await gate.reached()
             row.text = "v1"
             _ = try await b.put()

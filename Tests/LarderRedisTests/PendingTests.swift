@@ -197,10 +197,10 @@ import Testing
             let origin = TestOrigin { _ in TestResponse("written") }
             let policy = CachePolicy.fresh(for: .seconds(60))
             let before = try await cache.respond(to: request, under: policy, from: origin)
-            #expect(!before.cacheStatus.contains("detail"))
+            #expect(!before.cacheStatusText.contains("detail"))
             redis.signal(SIGSTOP)
             let response = try await cache.respond(to: request, under: policy, from: origin)
-            #expect(response.cacheStatus.contains("detail=invalidation-pending"))
+            #expect(response.cacheStatusText.contains("detail=invalidation-pending"))
             redis.signal(SIGCONT)
             try await eventually("it is delivered") { store.pendingInvalidations == 0 }
         }
@@ -233,7 +233,7 @@ import Testing
             for request in requests {
                 let response = try await request.value
                 #expect(try await response.text == "v0")
-                #expect(response.cacheStatus.contains("store-unavailable"))
+                #expect(response.cacheStatusText.contains("store-unavailable"))
             }
             // The first request's fetch is one, and all requests that arrived while it was under way share another.
             #expect(origin.fetches.count == 2)

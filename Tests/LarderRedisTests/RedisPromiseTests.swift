@@ -76,8 +76,8 @@ import Testing
                                 )
                                 let text = try await answer.text
                                 let version = try #require(Int(text))
-                                #expect(version >= acknowledged, "row \(row), seed \(seed): \(answer.cacheStatus)")
-                                if answer.cacheStatus.contains("hit") { hits += 1 }
+                                #expect(version >= acknowledged, "row \(row), seed \(seed): \(answer.cacheStatusText)")
+                                if answer.isHit { hits += 1 }
                             }
                             return hits
                         }

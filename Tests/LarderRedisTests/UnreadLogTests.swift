@@ -35,7 +35,7 @@ import Testing
                         await rendered.reached()
                         row.text = "v1"
                         let written = try await a.put()
-                        #expect(!written.cacheStatus.contains("pending"))
+                        #expect(!written.cacheStatusText.contains("pending"))
                         let after = (0..<10).map { _ in Task { try await b.get(from: origin) } }
                         try await eventually("they wait") { b.cache.waiterCount == 10 }
                         #expect(origin.fetches.count == 1)

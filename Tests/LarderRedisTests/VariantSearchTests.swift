@@ -77,7 +77,12 @@ import Testing
                         #expect(found.readVersion == all.readVersion && found.newestVersion == all.newestVersion)
                         // A variant that a late tag invalidated may still be listed.
                         #expect(found.rules.count >= all.entries.count)
-                        for store in stores { store.memo.withLockedValue { $0.variants.validate() } }
+                        for store in stores {
+                            store.memo.withLockedValue { memo in
+                                memo.variants.validate()
+                                memo.decoded.validate()
+                            }
+                        }
                     }
                 }
             }

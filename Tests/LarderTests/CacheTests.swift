@@ -11,14 +11,14 @@ import Testing
         let origin = TestOrigin { _ in TestResponse("v") }
         _ = try await bench.get(from: origin)
         bench.clock.advance(by: .milliseconds(500))
-        #expect(try await bench.get(from: origin).cacheStatus.contains("ttl=60"))
+        #expect(try await bench.get(from: origin).cacheStatusText.contains("ttl=60"))
         bench.clock.advance(by: .milliseconds(58_500))
         let hit = try await bench.get(from: origin)
         #expect(hit.head.headerFields[.age] == "59")
-        #expect(hit.cacheStatus.contains("ttl=1"))
+        #expect(hit.cacheStatusText.contains("ttl=1"))
         bench.clock.advance(by: .seconds(1))
         #expect(await bench.cache.count() == 0)
-        #expect(try await !bench.get(from: origin).cacheStatus.contains("hit"))
+        #expect(try await !bench.get(from: origin).isHit)
         #expect(origin.fetches.count == 2)
     }
 
@@ -28,10 +28,10 @@ import Testing
         let origin = TestOrigin { _ in
             status.text == "missing" ? TestResponse("no", status: .notFound) : TestResponse("yes")
         }
-        #expect(try await bench.get(from: origin).cacheStatus.contains("detail=status"))
+        #expect(try await bench.get(from: origin).cacheStatusText.contains("detail=status"))
         status.text = "there"
         #expect(try await bench.get(from: origin).text == "yes")
-        #expect(try await bench.get(from: origin).cacheStatus.contains("hit"))
+        #expect(try await bench.get(from: origin).isHit)
     }
 
     @Test(
@@ -50,8 +50,8 @@ import Testing
         let origin = TestOrigin { _ in TestResponse("v") }
         _ = try await bench.get(from: origin)
         let response = try await bench.get("/posts", fields, from: origin)
-        #expect(response.cacheStatus.contains("fwd=bypass"))
-        #expect(response.cacheStatus.contains("detail=\(reason)"))
+        #expect(response.cacheStatusText.contains("fwd=bypass"))
+        #expect(response.cacheStatusText.contains("detail=\(reason)"))
         #expect(origin.forwards == 1)
         let counts = bench.cache.statistics.snapshot()
         #expect(counts.hits == 0 && counts.misses == 1)
@@ -60,17 +60,17 @@ import Testing
     @Test func `A bypass neither reads nor stores`() async throws {
         let bench = Bench()
         let origin = TestOrigin { _ in TestResponse("v") }
-        #expect(try await bench.get("/posts?nocache=true", from: origin).cacheStatus.contains("detail=nocache"))
+        #expect(try await bench.get("/posts?nocache=true", from: origin).cacheStatusText.contains("detail=nocache"))
         #expect(await bench.cache.count() == 0)
         _ = try await bench.get("/posts?nocache=false", from: origin)
-        #expect(try await bench.get("/posts", from: origin).cacheStatus.contains("hit"))
+        #expect(try await bench.get("/posts", from: origin).isHit)
     }
 
     @Test func `Two users never see each other's response`() async throws {
         let bench = Bench()
         var policy = CachePolicy.fresh(for: .seconds(60))
         policy.rules.allowsAuthorization = true
-        for user in ["a", "b", "a&user=b", "a#user=b", "a%23", ""] {
+        for user in ["a", "b", "a&user=b", "a#user=b", "a%23"] {
             let origin = TestOrigin { _ in TestResponse("of \(user)") }
             for _ in 0..<2 {
                 let response = try await bench.get("/me", [.authorization: "x"], for: user, under: policy, from: origin)
@@ -93,7 +93,7 @@ import Testing
     {
         let bench = Bench()
         let origin = TestOrigin { _ in TestResponse("v", fields) }
-        #expect(try await bench.get(from: origin).cacheStatus.contains("detail=\(reason)"))
+        #expect(try await bench.get(from: origin).cacheStatusText.contains("detail=\(reason)"))
         #expect(await bench.cache.count() == 0)
     }
 
@@ -102,7 +102,7 @@ import Testing
         let origin = TestOrigin { _ in TestResponse("v", [.cacheControl: "max-age=5"]) }
         _ = try await bench.get(from: origin)
         bench.clock.advance(by: .seconds(5))
-        #expect(try await !bench.get(from: origin).cacheStatus.contains("hit"))
+        #expect(try await !bench.get(from: origin).isHit)
     }
 
     @Test func `A condition is answered from the store`() async throws {
@@ -131,7 +131,7 @@ import Testing
         #expect(origin.fetches.count == 2)
         #expect(try await bench.get(under: policy, from: origin).text == "new")
         bench.clock.advance(by: .seconds(45))
-        #expect(try await !bench.get(under: policy, from: origin).cacheStatus.contains("hit"))
+        #expect(try await !bench.get(under: policy, from: origin).isHit)
     }
 
     @Test func `A refresh that failed is not tried again at every request`() async throws {
@@ -171,7 +171,7 @@ import Testing
         bench.clock.advance(by: .seconds(15))
         let stale = try await bench.get(under: policy, from: origin)
         #expect(try await stale.text == "good")
-        #expect(stale.cacheStatus.contains("detail=stale-if-error"))
+        #expect(stale.cacheStatusText.contains("detail=stale-if-error"))
         bench.clock.advance(by: .seconds(30))
         if throwing {
             await #expect(throws: TestFailure.self) { try await bench.get(under: policy, from: origin) }

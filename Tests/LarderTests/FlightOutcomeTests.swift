@@ -15,7 +15,7 @@ import Testing
     private let instant = Duration.nanoseconds(1)
 
     private func outcome(
-        _ content: FlightOutcome.Content = .failure(TestFailure("a result")),
+        _ content: FlightOutcome.Content = .failure(TestFailure("a result"), tags: []),
         readVersion: UInt64 = 5,
         isValid: Bool = true,
         checkedAt: LogVersion? = nil
@@ -31,7 +31,8 @@ import Testing
 
     private func cacheable(_ fields: HTTPFields = [:], under policy: CachePolicy = .gateway) throws -> CacheableRequest
     {
-        guard case .lookUp(let cacheable) = RequestDecision.decide(.get("/a", fields), user: nil, policy: policy) else {
+        let decision = RequestDecision.decide(.get("/a", fields), user: nil, policy: SharedPolicy(policy))
+        guard case .lookUp(let cacheable) = decision else {
             throw TestFailure("the request is not looked up")
         }
         return cacheable
@@ -179,6 +180,6 @@ import Testing
         ] {
             #expect(!outcome(.entry(entry, source)).isStored)
         }
-        #expect(!outcome(.failure(TestFailure("down"))).isStored)
+        #expect(!outcome(.failure(TestFailure("down"), tags: [])).isStored)
     }
 }

@@ -30,7 +30,7 @@ import Testing
         let checked = LogVersion(epoch: epoch, number: seen ?? version)
         return .shared(
             FlightOutcome(
-                content: .failure(TestFailure("a result")),
+                content: .failure(TestFailure("a result"), tags: []),
                 readVersion: LogVersion(epoch: epoch, number: version),
                 validity: Validity(isValid: isValid, checkedVersion: checked),
                 answeredAt: .distantPast
@@ -402,7 +402,7 @@ import Testing
         let version = Self.unknown.lookup.readVersion
         let result = FlightCompletion.shared(
             FlightOutcome(
-                content: .failure(TestFailure("a result")),
+                content: .failure(TestFailure("a result"), tags: []),
                 readVersion: version,
                 validity: .unknown(at: version),
                 answeredAt: .distantPast
@@ -602,7 +602,7 @@ import Testing
                 let isValid = completed.lookup.readVersion.number >= written[completed.key] ?? 0
                 let result = FlightCompletion.shared(
                     FlightOutcome(
-                        content: .failure(TestFailure("a result")),
+                        content: .failure(TestFailure("a result"), tags: []),
                         readVersion: completed.lookup.readVersion,
                         validity: isKnown
                             ? Validity(isValid: isValid, checkedVersion: LogVersion(epoch: Self.epoch, number: version))

@@ -24,7 +24,7 @@ import Testing
         let origin = origin(head)
         for _ in 0..<2 {
             let response = try await bench.send(.head, under: Self.policy, to: origin)
-            #expect(response.cacheStatus == "Larder; fwd=uri-miss; fwd-status=200")
+            #expect(response.cacheStatusText == "Larder; fwd=uri-miss; fwd-status=200")
             #expect(response.head.headerFields[.contentLength] == "4")
         }
         #expect(origin.fetches.map(\.method) == [.head, .head])
@@ -36,7 +36,7 @@ import Testing
         let origin = origin(HTTPResponse(status: .ok))
         _ = try await bench.get(under: Self.policy, from: origin)
         let response = try await bench.send(.head, under: Self.policy, to: origin)
-        #expect(response.cacheStatus.contains("; hit"))
+        #expect(response.isHit)
         #expect(response.head.headerFields[.contentLength] == "4")
         #expect(origin.fetches.count == 1)
     }
@@ -52,10 +52,10 @@ import Testing
         _ = try await bench.get(under: Self.policy, from: origin)
         bench.clock.advance(by: .seconds(15))
         let response = try await bench.send(.head, under: Self.policy, to: origin)
-        #expect(response.cacheStatus == "Larder; fwd=stale; fwd-status=200; ttl=100")
+        #expect(response.cacheStatusText == "Larder; fwd=stale; fwd-status=200; ttl=100")
         bench.clock.advance(by: .seconds(90))
         let hit = try await bench.get(under: Self.policy, from: origin)
-        #expect(hit.cacheStatus == "Larder; hit; ttl=10")
+        #expect(hit.cacheStatusText == "Larder; hit; ttl=10")
         #expect(try await hit.text == "body")
         #expect(hit.head.headerFields[name] == "2")
         #expect(origin.fetches.map(\.method) == [.get, .head])
@@ -72,7 +72,7 @@ import Testing
         var request = HTTPRequest.get("/posts", [.cacheControl: "no-cache"])
         request.method = .head
         _ = try await bench.cache.respond(to: request, under: Self.policy, from: origin)
-        #expect(try await bench.get(under: Self.policy, from: origin).cacheStatus.contains("fwd=uri-miss"))
+        #expect(try await bench.get(under: Self.policy, from: origin).cacheStatusText.contains("fwd=uri-miss"))
         #expect(origin.fetches.map(\.method) == [.get, .head, .get])
     }
 
@@ -100,7 +100,7 @@ import Testing
         await gate.reached()
         _ = try await bench.send(.delete, under: Self.policy, to: TestOrigin { _ in TestResponse("") })
         gate.open()
-        let status = try await head.cacheStatus
+        let status = try await head.cacheStatusText
         #expect(status.contains("detail=overtaken"))
         #expect(await bench.cache.count() == 0)
     }
@@ -121,10 +121,10 @@ import Testing
         let origin = TestOrigin { _ in TestResponse("body", fields) }
         _ = try await bench.get(under: Self.policy, from: origin)
         bench.clock.advance(by: .seconds(15))
-        #expect(try await bench.send(.head, under: Self.policy, to: origin).cacheStatus.contains("; hit"))
+        #expect(try await bench.send(.head, under: Self.policy, to: origin).isHit)
         await bench.cache.idle()
         #expect(origin.fetches.map(\.method) == [.get, .get])
-        #expect(try await bench.get(under: Self.policy, from: origin).cacheStatus == "Larder; hit; ttl=10")
+        #expect(try await bench.get(under: Self.policy, from: origin).cacheStatusText == "Larder; hit; ttl=10")
     }
 
     @Test(arguments: [200, 503], ["", "no-cache", "max-age=0"])

@@ -162,11 +162,11 @@ import Testing
         let origin = TestOrigin { TestResponse("of \($0.path?.utf8.count ?? 0)") }
         _ = try await bench.get(Self.long, for: user, from: origin)
         let key = try #require(bench.cache.statistics.snapshot().topKeys.first?.key)
-        #expect(try await bench.get(Self.long, for: user, from: origin).cacheStatus.contains("hit"))
+        #expect(try await bench.get(Self.long, for: user, from: origin).isHit)
         for target in forgeries(of: key) {
             for other in [user, "43", "sha256=" + String(key.description.suffix(64))] {
                 let response = try await bench.get(target, for: other, from: origin)
-                #expect(!response.cacheStatus.contains("hit"), "\(target)")
+                #expect(!response.isHit, "\(target)")
             }
         }
     }

@@ -1,5 +1,6 @@
 import HTTPTypes
 import Larder
+import LarderTestSupport
 import NIOCore
 import TestHelpers
 import Testing

@@ -48,14 +48,14 @@ import Testing
         func get() async throws -> TestResponse {
             try await cache.respond(to: .get("/a"), under: .fresh(for: .seconds(60)), from: origin)
         }
-        #expect(try await get().head.isMiss)
-        #expect(try await get().head.isHit)
+        #expect(try await get().isMiss)
+        #expect(try await get().isHit)
         let location = EntryLocation(key: try #require(CacheKey("GET:/a")), target: "/a")
         #expect(store.find(location, at: clock.now) == nil)
         #expect(store.isAvailable && store.entryLimit == CacheEntry.limit(forBodiesOf: .mebibytes(1)))
         let removal = await cache.remove(location.key)
         #expect(removal == RemovalResult(removed: nil, invalidation: .acknowledged) && removal.wasStored)
-        #expect(try await get().head.isMiss)
+        #expect(try await get().isMiss)
     }
 
     @Test func `A store without background work runs until its task is cancelled`() async throws {

@@ -47,7 +47,7 @@ import Testing
         for _ in 0..<3 {
             let hit = try await Self.get(through: outer, inner.cache, handler)
             #expect(try await hit.text == "v")
-            #expect(hit.cacheStatus.contains("Larder; hit"))
+            #expect(hit.cacheStatusText.contains("Larder; hit"))
         }
         #expect(handler.fetches.count == 1)
     }
@@ -59,7 +59,7 @@ import Testing
         _ = try await Self.get(through: outer, inner.cache, handler)
         let never = TestOrigin { _ in throw TestFailure("asked") }
         let hit = try await Self.get(through: outer, inner.cache, never)
-        #expect(hit.cacheStatus.hasSuffix(", Larder; hit; ttl=30"))
+        #expect(hit.cacheStatusText.hasSuffix(", Larder; hit; ttl=30"))
     }
 
     @Test(arguments: [true, false]) func `Misses share one call of the handler at both levels`(

@@ -178,7 +178,7 @@ import Testing
         _ = try await bench.get("/posts", rule.first, under: .gateway, from: origin)
         bench.clock.advance(by: .seconds(rule.after))
         let response = try await bench.get("/posts", rule.request, under: .gateway, from: origin)
-        let status = response.cacheStatus
+        let status = response.cacheStatusText
         await bench.cache.idle()
         switch rule.answer {
         case .hit(let age):
@@ -208,7 +208,7 @@ import Testing
         _ = try await bench.get(under: .gateway, from: origin)
         #expect(try await bench.get(under: .gateway, from: origin).head.headerFields[.age] == "4")
         bench.clock.advance(by: .seconds(5))
-        #expect(try await bench.get(under: .gateway, from: origin).cacheStatus.contains("fwd=stale"))
+        #expect(try await bench.get(under: .gateway, from: origin).cacheStatusText.contains("fwd=stale"))
     }
 
     @Test func `RFC 9111 4: A waiter gets an Age with the shared response`() async throws {

@@ -170,7 +170,7 @@ import Testing
         gate.open()
         let answers = await first.value + second.value
         #expect(answers == Array(repeating: "v", count: 8))
-        #expect(try await other.cacheStatus.contains("stored"))
+        #expect(try await other.cacheStatusText.contains("stored"))
         #expect(origin.fetches.count == 4)
     }
 

@@ -48,7 +48,7 @@ import Testing
         let text = try await stale.text
         #expect(text == (method == .get ? "good" : ""))
         #expect(stale.head.headerFields[.age] == "3600")
-        #expect(stale.cacheStatus.contains("fwd=stale; ttl=-3590; detail=stale-if-error"))
+        #expect(stale.cacheStatusText.contains("fwd=stale; ttl=-3590; detail=stale-if-error"))
         bench.clock.advance(by: .seconds(86_400))
         await #expect(throws: (any Error).self) { try await bench.get(under: .gateway, from: origin).text }
     }

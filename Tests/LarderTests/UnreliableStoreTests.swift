@@ -50,15 +50,15 @@ import Testing
         for path in ["/a", "/a", "/b"] {
             let response = try await bench.get(path, from: origin)
             #expect(try await response.text == "v")
-            #expect(response.head.isMiss && response.head.cacheStatus?.detail == "store-unavailable")
+            #expect(response.isMiss && response.cacheStatus?.detail == "store-unavailable")
         }
         #expect(origin.fetches.count == 4)
         // The last known number.
         #expect(await bench.cache.count() == 1)
         bench.store.condition = .available
         #expect(bench.cache.isStoreAvailable)
-        #expect(try await bench.get("/a", from: origin).head.isHit)
-        #expect(try await bench.get("/b", from: origin).head.isMiss)
+        #expect(try await bench.get("/a", from: origin).isHit)
+        #expect(try await bench.get("/b", from: origin).isMiss)
     }
 
     @Test(arguments: [false, true])
@@ -86,7 +86,7 @@ import Testing
         #expect(bench.store.pendingInvalidations == 0)
         #expect(bench.store.find(location, at: bench.clock.now) != nil)
         let response = try await bench.get("/a", from: origin)
-        #expect(try await response.text == "new" && response.head.isMiss)
+        #expect(try await response.text == "new" && response.isMiss)
     }
 
     @Test(arguments: [false, true])
@@ -103,9 +103,9 @@ import Testing
         if isInvalidated { await bench.cache.invalidate(.everything) }
         bench.store.condition = .available
         gate.open()
-        #expect(try await response.head.cacheStatus?.detail == "store-unavailable")
-        #expect(try await bench.get(from: origin).head.isMiss)
-        #expect(try await bench.get(from: origin).head.isHit)
+        #expect(try await response.cacheStatus?.detail == "store-unavailable")
+        #expect(try await bench.get(from: origin).isMiss)
+        #expect(try await bench.get(from: origin).isHit)
     }
 
     @Test func `A response is not stored if the store fails while it is fetched`() async throws {
@@ -115,7 +115,7 @@ import Testing
             return TestResponse("v")
         }
         let response = try await bench.get(from: origin)
-        #expect(response.head.cacheStatus?.outcome == .forwarded(.uriMiss, status: 200))
+        #expect(response.cacheStatus?.outcome == .forwarded(.uriMiss, status: 200))
         bench.store.condition = .available
         #expect(await bench.cache.count() == 0)
     }
@@ -137,7 +137,7 @@ import Testing
         await Task.yield()
         #expect(bench.store.hangingCalls == 2 && origin.fetches.count == 1)
         bench.store.condition = condition
-        #expect(try await response.head.isHit == (condition != .unavailable))
+        #expect(try await response.isHit == (condition != .unavailable))
         #expect(await result == (condition == .unavailable ? .pending : .acknowledged))
         #expect(bench.store.hangingCalls == 0)
     }
@@ -158,7 +158,7 @@ import Testing
         await Task.yield()
         #expect(!isAnswered.withLockedValue { $0 } && bench.clock.sleeperCount == 1)
         bench.clock.advance(by: .milliseconds(1))
-        #expect(try await response.head.isHit)
+        #expect(try await response.isHit)
     }
 
     @Test func `A store that fails while a slow call waits fails the call`() async throws {
@@ -169,7 +169,7 @@ import Testing
         await bench.clock.waitUntilSleeping()
         bench.store.condition = .unavailable
         bench.clock.advance(by: .seconds(2))
-        #expect(try await response.head.cacheStatus?.detail == "store-unavailable")
+        #expect(try await response.cacheStatus?.detail == "store-unavailable")
     }
 
     @Test func `The other store's background work runs with the service`() async throws {

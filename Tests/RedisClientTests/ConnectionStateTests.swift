@@ -1,4 +1,5 @@
 import NIOCore
+import TestHelpers
 import Testing
 
 @testable import RedisClient

@@ -7,7 +7,7 @@ import Testing
 /// The texts of errors of files and connections, which do not show the types and codes of libraries.
 @Suite(.timeLimit(.minutes(5))) struct ErrorTextTests {
     @Test func `A refused connection is described in plain words`() async throws {
-        let port = try await FreePort.take()
+        let port = try FreePort.take()
         do {
             let bootstrap = ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
             _ = try await bootstrap.connect(host: "127.0.0.1", port: port).get()

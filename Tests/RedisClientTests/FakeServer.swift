@@ -69,10 +69,10 @@ final class FakeServer: Sendable {
         return script(command, connection)
     }
 
-    /// Sends text to a client that has not asked for it.
-    func say(_ text: String, on connection: Int) {
+    /// Sends text to a client that has not asked for it, before the answers to later commands.
+    func say(_ text: String, on connection: Int) async throws {
         let child = children.withLockedValue { $0[connection] }
-        child.writeAndFlush(ByteBuffer(string: text), promise: nil)
+        try await child.writeAndFlush(ByteBuffer(string: text))
     }
 
     /// Closes a connection.

@@ -1,3 +1,4 @@
+import LarderTestSupport
 import NIOCore
 import NIOTestUtils
 import RedisClient
@@ -32,6 +33,13 @@ private func decode(_ wire: String, limits: RESPLimits = RESPLimits()) throws(RE
         (",1.25\r\n", .double(1.25)),
         (",-1e3\r\n", .double(-1000)),
         (",10\r\n", .double(10)),
+        (",0\r\n", .double(0)),
+        (",+0\r\n", .double(0)),
+        (",00\r\n", .double(0)),
+        (",+5\r\n", .double(5)),
+        (",-5\r\n", .double(-5)),
+        (",9007199254740993\r\n", .double(9_007_199_254_740_992)),
+        (",12345678901234567890123\r\n", .double(12_345_678_901_234_567_741_440)),
         (",inf\r\n", .double(.infinity)),
         (",-inf\r\n", .double(-.infinity)),
         ("(3492890328409238509324850943850943825024385\r\n", .bigNumber("3492890328409238509324850943850943825024385")),
@@ -52,6 +60,14 @@ private func decode(_ wire: String, limits: RESPLimits = RESPLimits()) throws(RE
 
     @Test(arguments: values) func `A line of each type is decoded to its value`(wire: String, value: RESPValue) throws {
         #expect(try decode(wire) == [.reply(value)])
+    }
+
+    @Test func `A negative zero stays negative`() throws {
+        guard case .reply(.double(let number)) = try decode(",-0\r\n").first else {
+            Issue.record("no double")
+            return
+        }
+        #expect(number == 0 && number.sign == .minus)
     }
 
     @Test func `A double that is not a number is decoded as such`() throws {
@@ -293,6 +309,50 @@ private func decode(_ wire: String, limits: RESPLimits = RESPLimits()) throws(RE
         let expected =
             "*5\r\n$3\r\nSET\r\n$5\r\nk\r\né\r\n$3\r\n\0\r\n\r\n$2\r\nPX\r\n$3\r\n-12\r\n*1\r\n$4\r\nPING\r\n"
         #expect(String(buffer: buffer) == expected)
+    }
+
+    @Test(arguments: [0, 9, 10, 99, 100, -1, -10, .max, .min] as [Int64])
+    func `A number is written in decimal digits`(_ number: Int64) {
+        var buffer = ByteBuffer(string: "before")
+        RESPEncoder.encode(
+            [RedisCommand("N", .integer(number), .text(String(repeating: "x", count: 100)))],
+            into: &buffer
+        )
+        let text = "\(number)"
+        let expected =
+            "before*3\r\n$1\r\nN\r\n$\(text.count)\r\n\(text)\r\n$100\r\n" + String(repeating: "x", count: 100)
+        #expect(String(buffer: buffer) == expected + "\r\n")
+    }
+
+    @Test(arguments: 1...50) func `Every command is read as it was written`(_ seed: Int) throws {
+        var random = SeededRandom(seed: UInt64(seed))
+        let commands = (0..<Int.random(in: 1...5, using: &random)).map { _ in
+            RedisCommand(
+                "",
+                (0..<Int.random(in: 0...30, using: &random)).map { _ in
+                    switch Int.random(in: 0..<3, using: &random) {
+                    case 0:
+                        .integer(.random(in: .min ... .max, using: &random) >> Int64.random(in: 0..<64, using: &random))
+                    case 1: .text(String(repeating: "é", count: .random(in: 0..<200, using: &random)))
+                    default: .bytes(ByteBuffer(repeating: 13, count: .random(in: 0..<3_000, using: &random)))
+                    }
+                }
+            )
+        }
+        var buffer = ByteBuffer()
+        RESPEncoder.encode(commands, into: &buffer)
+        var decoder = RESPDecoder(limits: RESPLimits())
+        for command in commands {
+            let expected = command.arguments.map { argument -> RESPValue in
+                switch argument {
+                case .text(let text): .bulk(ByteBuffer(string: text))
+                case .bytes(let bytes): .bulk(bytes)
+                case .integer(let number): .bulk(ByteBuffer(string: "\(number)"))
+                }
+            }
+            #expect(try decoder.next(from: &buffer)?.content == .reply(.array(expected)))
+        }
+        #expect(buffer.readableBytes == 0)
     }
 
     @Test func `A script is identified by the SHA-1 of its source`() {

@@ -1,4 +1,5 @@
 import RedisClient
+import TestHelpers
 import Testing
 
 @Suite(.timeLimit(.minutes(5))) struct RedisConfigurationTests {

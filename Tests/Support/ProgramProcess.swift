@@ -76,7 +76,10 @@ public final class ProgramProcess: Sendable {
     #if os(Linux)
         /// Returns a line of `/proc/PID/status`, such as `VmRSS`, in bytes.
         public func memory(_ name: String) throws -> Int {
-            let status = try String(contentsOfFile: "/proc/\(pid)/status", encoding: .utf8)
+            guard let status = try? String(contentsOfFile: "/proc/\(pid)/status", encoding: .utf8) else {
+                let status = process.exitStatus.map { "\($0)" } ?? "an unknown status"
+                throw Unusable(description: "the program ended with \(status): \(output)")
+            }
             let line = status.split(separator: "\n").first { $0.hasPrefix(name + ":") }
             guard let line, let number = line.split(separator: " ").dropFirst().first.flatMap({ Int($0) }) else {
                 throw Unusable(description: "the process has no \(name)")

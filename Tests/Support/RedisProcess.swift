@@ -45,7 +45,7 @@ public final class RedisProcess: Sendable {
     /// another port.
     private static func started(in directory: URL, _ arguments: [String]) async throws -> RedisProcess {
         for _ in 0..<5 {
-            let redis = RedisProcess(port: try await FreePort.take(), directory: directory, arguments: arguments)
+            let redis = RedisProcess(port: try FreePort.take(), directory: directory, arguments: arguments)
             try redis.start()
             if try await redis.listens() { return redis }
             redis.kill()

@@ -1,5 +1,6 @@
 public import HTTPTypes
 public import Larder
+public import LarderTestSupport
 import NIOConcurrencyHelpers
 public import NIOCore
 import Synchronization
@@ -86,9 +87,15 @@ public struct TestResponse: OriginResponse {
             return text.text
         }
     }
+}
 
-    /// The value of `Cache-Status`.
-    public var cacheStatus: String { head.headerFields[HTTPField.Name("Cache-Status")!] ?? "" }
+extension TestResponse: CacheStatusReadable {
+    public var cacheStatusField: String? { head.cacheStatusField }
+}
+
+extension CacheStatusReadable {
+    /// The value of `Cache-Status`; empty if the response has none.
+    public var cacheStatusText: String { cacheStatusField ?? "" }
 }
 
 /// A sink that collects the text of a body.
@@ -162,13 +169,6 @@ public final class EventLog: CacheObserver {
     public var events: [CacheEvent] { log.withLockedValue { $0 } }
 
     public func observe(_ event: CacheEvent) { log.withLockedValue { $0.append(event) } }
-}
-
-extension HTTPRequest {
-    /// Creates a GET request for a path on `localhost`.
-    public static func get(_ path: String, _ fields: HTTPFields = [:]) -> HTTPRequest {
-        HTTPRequest(method: .get, scheme: "http", authority: "localhost", path: path, headerFields: fields)
-    }
 }
 
 extension HTTPFields {

@@ -1,4 +1,5 @@
 public import HTTPTypes
+public import LarderTestSupport
 public import NIOCore
 import NIOPosix
 
@@ -6,17 +7,14 @@ import NIOPosix
 /// correcting it.
 public final class Wire {
     /// A response of a server.
-    public struct Answer: Sendable {
+    public struct Answer: CacheStatusReadable, Sendable {
         public let status: Int
         public let fields: HTTPFields
         public let body: [UInt8]
 
         /// The body as text.
         public var text: String { String(decoding: body, as: UTF8.self) }
-        /// The value of `Cache-Status`.
-        public var cacheStatus: String { fields[HTTPField.Name("Cache-Status")!] ?? "" }
-        /// True if the response came from the cache.
-        public var isHit: Bool { cacheStatus.contains("; hit") }
+        public var cacheStatusField: String? { fields.cacheStatusField }
     }
 
     /// The reason why a response could not be read.

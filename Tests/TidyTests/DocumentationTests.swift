@@ -4,7 +4,7 @@ import Testing
 /// Checks that what the library's modules declare as public is documented.
 @Suite(.timeLimit(.minutes(5))) struct DocumentationTests {
     /// The modules that `make docs` documents.
-    static let modules = ["HTTPCaching", "Larder", "LarderHummingbird", "LarderRedis"]
+    static let modules = ["HTTPCaching", "Larder", "LarderHummingbird", "LarderRedis", "LarderTestSupport"]
 
     /// The beginnings of the declarations that need no comment, because they implement a requirement of a protocol,
     /// which has one.
@@ -15,9 +15,12 @@ import Testing
         // Hummingbird's protocols
         "func respond(to", "func response(from",
         // `CacheStore`
-        "let entryLimit", "func find(_ location", "func load(_ location", "func save(_ entry", "func discard(_ entry",
-        "func validity(of readVersion", "func invalidate(_ scopes: [InvalidationScope])", "func remove(_ key",
+        "let entryLimit", "var entryLimit", "var isAvailable", "func find(_ location", "func load(_ location",
+        "func save(_ entry", "func discard(_ entry", "func validity(of readVersion",
+        "func invalidate(_ scopes: [InvalidationScope])", "func remove(_ key",
         "func count(at",
+        // `CacheStatusReadable`
+        "var cacheStatusField",
         // `OriginResponse`
         "var bodyLength", "init(head: HTTPResponse,", "init(headOnly", "func pourBody(into",
     ]

@@ -41,11 +41,12 @@ import Testing
         }
     }
 
-    /// The folder of a package of its own, which `make test-consumer` resolves.
-    static let consumer = "Tests/Consumer"
+    /// The folders that no target of this package has: a package that `make test-consumer` resolves, and mistakes that
+    /// `make test-compiler-errors` has the compiler report.
+    static let others = ["Tests/Consumer", "Tests/CompilerErrors"]
 
     @Test func `Every folder of sources is a target`() throws {
-        let paths = Set(try Self.targets().map(\.path) + [Self.consumer])
+        let paths = Set(try Self.targets().map(\.path) + Self.others)
         for folder in ["Sources", "Tests", "Examples/Demo", "Examples/Store"] {
             let names = try FileManager.default.contentsOfDirectory(
                 atPath: PackageFolder.root.appending(path: folder).path
@@ -84,6 +85,10 @@ import Testing
             ["ResponseCache.swift", "WallClock.swift"]
         ),
         ("Sources/LarderTestSupport", ["Responses", "Stores"], ["ManualClock.swift"]),
+        (
+            "Sources/LarderSimulation", ["Formats", "Input", "Replay", "Report"],
+            ["LogReader.swift", "LogRecord.swift", "RecordBuilder.swift", "Simulation.swift"]
+        ),
         ("Sources/RedisClient", ["Client", "Commands", "Connection", "RESP"], []),
         (
             "Sources/LarderGateway", ["Admin", "Configuration", "Routing", "Server", "Upstream"],

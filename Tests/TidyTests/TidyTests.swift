@@ -66,6 +66,7 @@ import Testing
         ),
         ("Sources/LarderGateway/Routing", ["Hummingbird", "NIOCore", "NIOPosix", "AsyncHTTPClient", "Foundation"]),
         ("Sources/LarderExplain", ["Hummingbird", "NIOCore", "NIOPosix", "AsyncHTTPClient", "Foundation"]),
+        ("Sources/LarderSimulation", ["Hummingbird", "NIOPosix", "AsyncHTTPClient", "Foundation", "LarderGateway"]),
         ("Sources/LarderGateway", ["RedisClient", "LarderRedis"]),
     ]
 

@@ -9,40 +9,44 @@
 /// It does as little work as possible, so that one core keeps any proxy on another core busy, and still checks the
 /// status and the length of each response.
 final class Crowd {
-    private let members: [Connection]
-    private var progress: [Progress]
-    private var buffer = [UInt8](repeating: 0, count: 1 << 18)
+    private var group: ConnectionGroup
 
-    init(of count: Int, port: Int) throws {
-        members = try (0..<count).map { _ in try Connection(port: port) }
-        progress = Array(repeating: Progress(), count: count)
-    }
+    init(of count: Int, port: Int) throws { group = try ConnectionGroup(of: count, port: port) }
 
     /// Requests a path until the time is over or the count is reached, and then waits for the responses under way.
     /// - Returns: The number of responses, each a 200 with a body of `size` bytes.
     func ask(_ path: String, size: Int, for duration: Duration, atMost most: Int) throws -> Int {
-        let request = Connection.request(path)
+        try ask([path], size: size, for: duration, atMost: most)
+    }
+
+    /// Requests paths in turn, like the function above.
+    func ask(_ paths: [String], size: Int, for duration: Duration, atMost most: Int) throws -> Int {
+        let requests = paths.map { Connection.request($0) }
         let length = Array("content-length: \(size)\r\n".utf8)
         let end = ContinuousClock.now + duration
-        var polled = members.map { pollfd(fd: $0.descriptor, events: Int16(POLLIN), revents: 0) }
-        for member in members { try member.write(request) }
+        let members = group.members
+        var polled = group.polled
+        var next = 0
+        func write(on member: Connection) throws {
+            try member.write(requests[next])
+            next = next + 1 == requests.count ? 0 : next + 1
+        }
+        for member in members { try write(on: member) }
         var (answered, waiting) = (0, members.count)
         while waiting > 0 {
             guard poll(&polled, nfds_t(polled.count), 5_000) > 0 else {
-                throw BenchmarkError(description: "\(path) is not answered for five seconds")
+                throw BenchmarkError(description: "\(paths[0]) is not answered for five seconds")
             }
             let isOver = answered >= most || ContinuousClock.now >= end
             for place in polled.indices where polled[place].revents != 0 {
-                let received = try members[place].read(into: &buffer)
-                let isThrough = try progress[place].take(buffer[..<received], size: size, length: length)
-                guard isThrough else { continue }
+                guard try group.read(place, size: size, length: length) else { continue }
                 answered += 1
                 if isOver {
                     // `poll` ignores negative descriptors.
                     (polled[place].fd, polled[place].revents) = (-1, 0)
                     waiting -= 1
                 } else {
-                    try members[place].write(request)
+                    try write(on: members[place])
                 }
             }
         }
@@ -50,8 +54,29 @@ final class Crowd {
     }
 }
 
+/// Connections that one thread polls, each with its progress in reading a response.
+struct ConnectionGroup {
+    let members: [Connection]
+    private var progress: [ResponseProgress]
+    private var buffer = [UInt8](repeating: 0, count: 1 << 18)
+
+    init(of count: Int, port: Int) throws {
+        members = try (0..<count).map { _ in try Connection(port: port) }
+        progress = Array(repeating: ResponseProgress(), count: count)
+    }
+
+    /// The connections as `poll` takes them.
+    var polled: [pollfd] { members.map { pollfd(fd: $0.descriptor, events: Int16(POLLIN), revents: 0) } }
+
+    /// Reads the bytes that a connection has received. Returns true if its response is complete.
+    mutating func read(_ place: Int, size: Int, length: [UInt8]) throws -> Bool {
+        let received = try members[place].read(into: &buffer)
+        return try progress[place].take(buffer[..<received], size: size, length: length)
+    }
+}
+
 /// The progress of a connection in reading a response.
-private struct Progress {
+struct ResponseProgress {
     private static let headLimit = 8_192
 
     /// The beginning of the response, while its head is incomplete.

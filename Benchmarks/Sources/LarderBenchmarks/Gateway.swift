@@ -1,10 +1,5 @@
 import ArgumentParser
 import Foundation
-import Hummingbird
-import Logging
-import NIOCore
-import NIOPosix
-import Synchronization
 
 /// `larder serve` compared with nginx and Varnish: the requests that a proxy answers from its cache in a second of its
 /// processor time.
@@ -45,11 +40,11 @@ struct Gateway: ParsableCommand {
         print("body in bytes | proxy   | requests per CPU-second | larder against it | from - to")
         for (place, size) in sizes.enumerated() {
             let end = start + .seconds(limit * Double(place + 1) / Double(sizes.count))
-            let own = try RunningProxy(.larder(program), origin: origin.port, core: 0)
+            let own = try RunningProxy(.larder(program), origin: origin.port, cores: 0..<1)
             defer { own.end() }
             var rivals: [RunningProxy] = []
             defer { for rival in rivals { rival.end() } }
-            for other in others { rivals.append(try RunningProxy(other, origin: origin.port, core: 0)) }
+            for other in others { rivals.append(try RunningProxy(other, origin: origin.port, cores: 0..<1)) }
             try measure(own, beside: rivals, size: size, origin: origin, until: end)
         }
     }
@@ -136,7 +131,7 @@ extension Gateway {
     }
 
     /// Leaves the first core to the proxies.
-    private static func moveToOtherCore() throws {
+    static func moveToOtherCore() throws {
         let process = Process()
         process.executableURL = URL(filePath: "/usr/bin/env")
         process.arguments = ["taskset", "-a", "-c", "-p", "1", "\(getpid())"]
@@ -145,54 +140,5 @@ extension Gateway {
         try process.run()
         process.waitUntilExit()
         if process.terminationStatus != 0 { print("There is one core: proxies and load share it.") }
-    }
-}
-
-/// The server behind the proxies: `/40` answers with forty bytes that may be stored for an hour.
-private final class Origin: Sendable {
-    let port: Int
-    private let counter: Counter
-
-    /// The number of requests that reached the server.
-    var requests: Int { counter.count.load(ordering: .relaxed) }
-
-    private final class Counter: Sendable {
-        let count = Atomic(0)
-    }
-
-    init() throws {
-        let counter = Counter()
-        let router = Router()
-        router.get(":size") { _, context in
-            let size = try context.parameters.require("size", as: Int.self)
-            counter.count.add(1, ordering: .relaxed)
-            return Response(
-                status: .ok,
-                headers: [.cacheControl: "max-age=3600", .contentType: "text/plain; charset=utf-8"],
-                body: ResponseBody(byteBuffer: ByteBuffer(repeating: UInt8(ascii: "x"), count: size))
-            )
-        }
-        var logger = Logger(label: "origin")
-        logger.logLevel = .error
-        let ports = AsyncStream.makeStream(of: Int.self)
-        let application = Application(
-            router: router,
-            configuration: ApplicationConfiguration(address: .hostname("127.0.0.1", port: 0)),
-            onServerRunning: { ports.continuation.yield($0.localAddress?.port ?? 0) },
-            eventLoopGroupProvider: .shared(MultiThreadedEventLoopGroup(numberOfThreads: 1)),
-            logger: logger
-        )
-        // The server ends with the process.
-        Task { try await application.runService(gracefulShutdownSignals: []) }
-        let (semaphore, found) = (DispatchSemaphore(value: 0), Counter())
-        Task {
-            for await port in ports.stream.prefix(1) { found.count.store(port, ordering: .relaxed) }
-            semaphore.signal()
-        }
-        guard semaphore.wait(timeout: .now() + 10) == .success else {
-            throw BenchmarkError(description: "The origin did not start")
-        }
-        port = found.count.load(ordering: .relaxed)
-        self.counter = counter
     }
 }

@@ -21,7 +21,7 @@ struct BenchmarkError: Error, CustomStringConvertible {
 /// about the server.
 final class Connection {
     let descriptor: Int32
-    private lazy var buffer = [UInt8](repeating: 0, count: 1 << 20)
+    private lazy var buffer = [UInt8](repeating: 0, count: 1 << 21)
 
     init(port: Int) throws {
         descriptor = socket(AF_INET, streamType, 0)

@@ -6,7 +6,9 @@ struct Benchmarks: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "larder-benchmarks",
         abstract: "Measures the cost of a cached response, compared with the bare route that returns the same bytes.",
-        subcommands: [Compare.self, Serve.self, Faults.self, Gateway.self],
+        subcommands: [
+            Compare.self, Serve.self, Faults.self, Gateway.self, Peers.self, Curves.self, FilledGateway.self,
+        ],
         defaultSubcommand: Compare.self
     )
 }

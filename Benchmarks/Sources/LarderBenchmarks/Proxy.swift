@@ -21,10 +21,14 @@ extension Proxy {
 
     /// Returns nginx with `proxy_cache`, configured as its manual advises: files are sent by `sendfile` from a file
     /// system in memory, and their descriptors are cached. Returns nil if nginx is missing.
-    static func nginx(in tools: Tools) -> Proxy? {
+    /// - Parameter certificate: The certificate for TLS and HTTP/2; nil for neither.
+    static func nginx(in tools: Tools, certificate: Certificate? = nil) -> Proxy? {
         guard let program = tools.program("nginx") else { return nil }
         return Proxy(name: "nginx", program: program, environment: tools.environment) { port, origin, directory in
             let place = directory.path()
+            let tls = certificate.map {
+                "ssl_certificate \($0.certificate); ssl_certificate_key \($0.key); ssl_protocols TLSv1.2 TLSv1.3;"
+            }
             let text = """
                 daemon off;
                 worker_processes 1;
@@ -46,7 +50,8 @@ extension Proxy {
                     scgi_temp_path \(place)/scgi;
                     proxy_cache_path \(place)/cache keys_zone=responses:10m use_temp_path=off;
                     server {
-                        listen 127.0.0.1:\(port);
+                        listen 127.0.0.1:\(port)\(tls == nil ? "" : " ssl http2");
+                        \(tls ?? "")
                         location / {
                             proxy_pass http://127.0.0.1:\(origin);
                             proxy_http_version 1.1;
@@ -87,6 +92,47 @@ extension Proxy {
     }
 }
 
+extension Proxy {
+    /// Returns HAProxy with one thread and its cache in memory, configured as its manual advises; nil if it is missing.
+    static func haproxy(in tools: Tools) -> Proxy? {
+        guard let program = tools.program("haproxy") else { return nil }
+        return Proxy(name: "HAProxy", program: program, environment: tools.environment) { port, origin, directory in
+            let text = """
+                global
+                    nbthread 1
+                    maxconn 8192
+                cache responses
+                    total-max-size 256
+                    max-object-size 2097152
+                    max-age 3600
+                defaults
+                    mode http
+                    timeout connect 5s
+                    timeout client 60s
+                    timeout server 60s
+                frontend clients
+                    bind 127.0.0.1:\(port)
+                    default_backend origin
+                backend origin
+                    http-request cache-use responses
+                    http-response cache-store responses
+                    server origin 127.0.0.1:\(origin)
+
+                """
+            let file = directory.appending(path: "haproxy.cfg")
+            try text.write(to: file, atomically: true, encoding: .utf8)
+            return ["-db", "-f", file.path()]
+        }
+    }
+
+    /// A Redis that writes nothing to disks.
+    static var redis: Proxy {
+        Proxy(name: "Redis", program: URL(filePath: "/usr/bin/env")) { port, _, _ in
+            ["redis-server", "--port", "\(port)", "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"]
+        }
+    }
+}
+
 /// The places of programs: installed, or unpacked from Debian's packages into a directory.
 struct Tools {
     let directory: URL
@@ -95,7 +141,8 @@ struct Tools {
         let path = ProcessInfo.processInfo.environment["PATH"] ?? ""
         let folders =
             path.split(separator: ":").map { URL(filePath: String($0)) }
-            + [URL(filePath: "/usr/local/sbin"), URL(filePath: "/usr/sbin"), directory.appending(path: "usr/sbin")]
+            + [URL(filePath: "/usr/local/sbin"), URL(filePath: "/usr/sbin")]
+            + ["usr/sbin", "usr/bin"].map { directory.appending(path: $0) }
         return folders.map { $0.appending(path: name) }
             .first { FileManager.default.isExecutableFile(atPath: $0.path()) }
     }

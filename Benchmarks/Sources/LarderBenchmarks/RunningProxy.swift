@@ -13,8 +13,9 @@ final class RunningProxy {
     private let process: ChildProcess
     private let directory: URL
 
-    /// Creates a proxy that runs on a core, and waits until it accepts connections.
-    init(_ proxy: Proxy, origin: Int, core: Int) throws {
+    /// Creates a proxy that runs on these cores, and waits until it accepts connections.
+    /// - Parameter pause: The time between two attempts to connect, in microseconds.
+    init(_ proxy: Proxy, origin: Int, cores: Range<Int>, pause: UInt32 = 10_000) throws {
         name = proxy.name
         port = try Connection.unusedPort()
         directory = Self.memory.appending(path: "larder-benchmarks-\(UUID().uuidString)")
@@ -22,7 +23,9 @@ final class RunningProxy {
         let log = directory.appending(path: "output")
         do {
             process = try ChildProcess(
-                proxy.environment.map { "\($0)=\($1)" } + ["taskset", "-c", "\(core)", proxy.program.path()]
+                proxy.environment.map { "\($0)=\($1)" } + [
+                    "taskset", "-c", "\(cores.lowerBound)-\(cores.upperBound - 1)", proxy.program.path(),
+                ]
                     + proxy.arguments(port, origin, directory),
                 output: log
             )
@@ -31,7 +34,7 @@ final class RunningProxy {
             throw error
         }
         Leftovers.shared.add(self, process.id, directory)
-        do { try awaitConnections(log) } catch {
+        do { try awaitConnections(log, pause) } catch {
             end()
             throw error
         }
@@ -40,8 +43,29 @@ final class RunningProxy {
     /// Returns the processor time that all processes of the proxy have used so far, in user and system mode, in
     /// seconds.
     func processorSeconds() throws -> Double {
-        let ticks = try ProcessTable.now().ticks(below: process.id)
-        return Double(ticks) / Double(sysconf(Int32(_SC_CLK_TCK)))
+        try ProcessTable.now().processes(below: process.id).reduce(0) { $0 + Self.processorSeconds(of: $1) }
+    }
+
+    /// Returns the memory that all processes of the proxy have at present, in bytes (proc_pid_statm(5)).
+    func residentBytes() throws -> Int {
+        try ProcessTable.now().processes(below: process.id).reduce(0) { total, id in
+            let text = (try? String(contentsOfFile: "/proc/\(id)/statm", encoding: .utf8)) ?? ""
+            let pages = text.split(separator: " ").dropFirst().first.flatMap { Int($0) } ?? 0
+            return total + pages * sysconf(Int32(_SC_PAGESIZE))
+        }
+    }
+
+    /// Returns the processor time of one process with all of its threads, in nanoseconds' resolution; `/proc` counts in
+    /// hundredths of seconds.
+    private static func processorSeconds(of process: Int32) -> Double {
+        #if canImport(Glibc)
+            var (clock, time) = (clockid_t(), timespec())
+            // A process that has ended meanwhile has no clock.
+            guard clock_getcpuclockid(process, &clock) == 0, clock_gettime(clock, &time) == 0 else { return 0 }
+            return Double(time.tv_sec) + Double(time.tv_nsec) / 1e9
+        #else
+            return 0
+        #endif
     }
 
     /// Sends the proxy a signal if it is running.
@@ -65,11 +89,12 @@ final class RunningProxy {
         return URL(filePath: path)
     }
 
-    private func awaitConnections(_ log: URL) throws {
-        for _ in 0..<1_000 {
+    private func awaitConnections(_ log: URL, _ pause: UInt32) throws {
+        let end = ContinuousClock.now + .seconds(10)
+        while ContinuousClock.now < end {
             if (try? Connection(port: port)) != nil { return }
             guard !process.hasEnded() else { break }
-            usleep(10_000)
+            usleep(pause)
         }
         let words = (try? String(contentsOf: log, encoding: .utf8)) ?? ""
         throw BenchmarkError(description: "\(name) did not start: \(words.suffix(2_000))")
@@ -120,10 +145,9 @@ private final class ChildProcess {
     }
 }
 
-/// The processes of this machine, with the processor time that each has used.
+/// The processes of this machine, with their parents.
 private struct ProcessTable {
     private var parents: [Int32: Int32] = [:]
-    private var ticks: [Int32: Int] = [:]
 
     /// Reads `/proc` (proc_pid_stat(5)).
     static func now() throws -> ProcessTable {
@@ -134,19 +158,16 @@ private struct ProcessTable {
                 let end = line.lastIndex(of: ")")
             else { continue }
             let fields = line[end...].split(separator: " ")
-            guard fields.count > 13, let parent = Int32(fields[2]), let user = Int(fields[12]),
-                let system = Int(fields[13])
-            else { continue }
+            guard fields.count > 2, let parent = Int32(fields[2]) else { continue }
             table.parents[id] = parent
-            table.ticks[id] = user + system
         }
         return table
     }
 
-    /// Returns the ticks of a process and of all its descendants.
-    func ticks(below root: Int32) throws -> Int {
-        guard ticks[root] != nil else { throw BenchmarkError(description: "A proxy has died") }
-        return ticks.filter { descends($0.key, from: root) }.values.reduce(0, +)
+    /// Returns a process and all its descendants.
+    func processes(below root: Int32) throws -> [Int32] {
+        guard parents[root] != nil else { throw BenchmarkError(description: "A proxy has died") }
+        return parents.keys.filter { descends($0, from: root) }
     }
 
     private func descends(_ id: Int32, from root: Int32) -> Bool {
@@ -164,7 +185,7 @@ final class Leftovers: @unchecked Sendable {
     static let shared = Leftovers()
 
     private let lock = NSLock()
-    private var entries: [ObjectIdentifier: (id: Int32, directory: URL)] = [:]
+    private var entries: [ObjectIdentifier: (id: Int32?, directory: URL)] = [:]
     private var signals: [any DispatchSourceSignal] = []
 
     /// Ensures that an interrupted program leaves no processes and no directories.
@@ -181,20 +202,21 @@ final class Leftovers: @unchecked Sendable {
         }
     }
 
-    func add(_ owner: RunningProxy, _ id: Int32, _ directory: URL) {
+    /// Adds a directory, with the process that writes into it, if there is one.
+    func add(_ owner: AnyObject, _ id: Int32?, _ directory: URL) {
         lock.withLock { entries[ObjectIdentifier(owner)] = (id, directory) }
     }
 
-    func remove(_ owner: RunningProxy) {
+    func remove(_ owner: AnyObject) {
         _ = lock.withLock { entries.removeValue(forKey: ObjectIdentifier(owner)) }
     }
 
     private func clear() {
         lock.withLock {
-            for entry in entries.values { kill(entry.id, SIGTERM) }
+            for entry in entries.values { if let id = entry.id { kill(id, SIGTERM) } }
             // The processes write into their directories until they have ended.
             for entry in entries.values {
-                for _ in 0..<200 where kill(entry.id, 0) == 0 { usleep(10_000) }
+                for _ in 0..<200 where entry.id.map({ kill($0, 0) == 0 }) ?? false { usleep(10_000) }
                 try? FileManager.default.removeItem(at: entry.directory)
             }
         }

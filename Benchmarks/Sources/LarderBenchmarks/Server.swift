@@ -38,6 +38,8 @@ struct Serve: ParsableCommand {
     var port = 0
     @Option(help: "The bytes of a body.")
     var size = 40
+    @Option(help: "The body; by default `size` letters.")
+    var text: String?
     @Option(help: "The port of a Redis on 127.0.0.1 for the route that is cached there.")
     var redis: Int?
     @Flag(help: "Serve through the gateway, with the routes as its origin.")
@@ -64,13 +66,13 @@ struct Serve: ParsableCommand {
 
     private func serve() async throws {
         let cache = ResponseCache(store: MemoryStore(limit: .mebibytes(64)))
-        let body = ByteBuffer(repeating: UInt8(ascii: "x"), count: size)
+        let body = ByteBuffer(string: text ?? String(repeating: "x", count: size))
         let router = Router()
         var services = [cache]
         // The fields of a hit's head: the bare route returns the same number of bytes, with other values.
         let fields: HTTPFields = [
             .contentType: "text/plain; charset=utf-8",
-            .contentLength: String(size),
+            .contentLength: String(body.readableBytes),
             .eTag: "\"00112233445566778899aabbccddeeff\"",
             .age: "0",
             HTTPField.Name("Cache-Status")!: "Larder; hit; ttl=600",

@@ -38,7 +38,7 @@ struct Stopping {
                 let proxy = try RunningProxy(
                     .larder(program, options: ["--drain-delay", "1s"]),
                     origin: origin,
-                    core: 0
+                    cores: 0..<1
                 )
                 defer { proxy.end() }
                 let (answered, lost) = try put(load, on: proxy.port, path) { proxy.send(signal) }

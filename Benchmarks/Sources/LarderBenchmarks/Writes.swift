@@ -107,7 +107,7 @@ struct Writes: Sendable {
         defer { redis?.end() }
         var options = ["--drain-delay", "0s"]
         if let redis { options += ["--store", "redis://127.0.0.1:\(redis.port)"] }
-        let gateway = try RunningProxy(.larder(program, options: options), origin: origin, core: 0)
+        let gateway = try RunningProxy(.larder(program, options: options), origin: origin, cores: 0..<1)
         defer { gateway.end() }
         try Connection(port: gateway.port).awaitHits("/long/first")
         try body(gateway.port)

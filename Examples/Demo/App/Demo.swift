@@ -23,7 +23,7 @@ public func buildApplication(
     )
     var application = Application(
         router: router,
-        server: .validatedHTTP1(),
+        server: .cachingHTTP1(by: cache),
         configuration: ApplicationConfiguration(address: .hostname(configuration.host, port: configuration.port)),
         onServerRunning: onServerRunning,
         logger: logger
@@ -45,7 +45,8 @@ public func makeStore(_ configuration: DemoConfiguration, logger: Logger) throws
     }
 }
 
-/// Builds the routes of the example API.
+/// Builds the routes of the example API. Its middleware logs requests and renders errors, so that hits can do without
+/// it.
 func buildRouter(cache: ResponseCache, repository: Repository, access: AdminAccess) -> Router<DemoRequestContext> {
     let users = UsersRouter(repository: repository)
     let posts = PostsRouter(repository: repository)
@@ -57,11 +58,13 @@ func buildRouter(cache: ResponseCache, repository: Repository, access: AdminAcce
 
     router.group("api/users/:id")
         .cached(by: cache, for: .seconds(120))
+        .beforeMiddleware()
         .get(use: users.show)
         .put(use: users.update)
 
     router.group("api/posts")
         .cached(by: cache, .fresh(for: .seconds(90)).endingInSlash())
+        .beforeMiddleware()
         .get(use: posts.list)
         .post(use: posts.create)
 

@@ -31,7 +31,7 @@ struct AcceptEncoding {
         for field in request where field.name == .acceptEncoding {
             isPresent = true
             field.withUnsafeBytesOfValue { bytes in
-                Self.forEachMember(of: bytes) { name, weight in
+                WeightedList.forEachMember(of: bytes) { name, weight in
                     members.append(Member(name: ContentCodings.canonicalName(name), weight: weight))
                 }
             }
@@ -93,7 +93,7 @@ struct AcceptEncoding {
         var any: Int?
         for field in request where field.name == .acceptEncoding {
             field.withUnsafeBytesOfValue { bytes in
-                forEachMember(of: bytes) { name, weight in
+                WeightedList.forEachMember(of: bytes) { name, weight in
                     guard let weight else { return }
                     if let coding = ContentCodings(name: name) {
                         if weight == 1_000 { preferred.insert(coding) } else { weights.append((coding, weight)) }
@@ -127,60 +127,5 @@ extension AcceptEncoding.Member {
     /// True if it is a coding that is not in the registry.
     fileprivate var isUnknown: Bool {
         isWellFormed && name != "*" && name != "identity" && ContentCodings(name: name) == nil
-    }
-}
-
-extension AcceptEncoding {
-    private typealias Bytes = Slice<UnsafeBufferPointer<UInt8>>
-
-    /// Calls `body` with the coding and the weight in thousandths of each member, or with the whole member and nil if
-    /// it does not follow the grammar. Does not allocate: it runs for most hits.
-    private static func forEachMember(of value: UnsafeBufferPointer<UInt8>, _ body: (Bytes, Int?) -> Void) {
-        var rest = value[...]
-        while !rest.isEmpty {
-            let end = rest.firstIndex(of: ASCII.comma) ?? rest.endIndex
-            let member = trimmed(rest[..<end])
-            rest = end == rest.endIndex ? rest[end...] : rest[(end + 1)...]
-            guard !member.isEmpty else { continue }
-            let endOfName = member.firstIndex(of: ASCII.semicolon) ?? member.endIndex
-            let name = trimmed(member[..<endOfName])
-            var weight: Int? = 1_000
-            if endOfName < member.endIndex {
-                weight = self.weight(trimmed(member[(endOfName + 1)...]))
-            }
-            if !name.isEmpty, name.allSatisfy(ASCII.isToken), let weight {
-                body(name, weight)
-            } else {
-                body(member, nil)
-            }
-        }
-    }
-
-    /// Returns the thousandths of a weight, or nil if the text is not one:
-    ///
-    ///     weight = OWS ";" OWS "q=" qvalue
-    ///     qvalue = ( "0" [ "." 0*3DIGIT ] ) / ( "1" [ "." 0*3("0") ] )
-    private static func weight(_ text: Bytes) -> Int? {
-        let text = Array(text.prefix(8))
-        guard (3...7).contains(text.count), ASCII.lowercased(text[0]) == UInt8(ascii: "q"), text[1] == ASCII.equals,
-            text[2] == ASCII.zero || text[2] == ASCII.zero + 1
-        else { return nil }
-        var thousandths = Int(text[2] - ASCII.zero) * 1_000
-        guard text.count > 3 else { return thousandths }
-        guard text[3] == UInt8(ascii: ".") else { return nil }
-        var place = 100
-        for byte in text[4...] {
-            guard ASCII.isDigit(byte) else { return nil }
-            thousandths += Int(byte - ASCII.zero) * place
-            place /= 10
-        }
-        return thousandths <= 1_000 ? thousandths : nil
-    }
-
-    private static func trimmed(_ bytes: Bytes) -> Bytes {
-        var bytes = bytes
-        while let first = bytes.first, ASCII.isWhitespace(first) { bytes.removeFirst() }
-        while let last = bytes.last, ASCII.isWhitespace(last) { bytes.removeLast() }
-        return bytes
     }
 }

@@ -11,6 +11,10 @@ extension HTTPField.Name {
     public static let cdnCacheControl = constant("CDN-Cache-Control")
     /// `Larder-Cache-Control`: what a handler says to the cache alone, by RFC 9213. Clients do not get it.
     public static let larderCacheControl = constant("Larder-Cache-Control")
+    /// The field by which a cache inside another one says what that is to tell clients. Clients do not get it.
+    package static let larderClientCaching = constant("Larder-Client-Caching")
+    /// The field that marks a stored error in place of a cached value.
+    package static let larderFailure = constant("Larder-Failure")
     /// `X-API-Key`, which is a credential by convention; no RFC defines it.
     public static let xAPIKey = constant("X-API-Key")
     /// `Surrogate-Key`: tags separated by spaces.

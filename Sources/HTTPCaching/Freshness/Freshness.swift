@@ -49,15 +49,21 @@ package struct Freshness {
             let length = forbidsDeclared ? .zero : declared ?? (forbidsStale ? .zero : fallback)
             return freshUntil.advanced(by: length)
         }
-        let staleIfErrorUntil = window(directives.staleIfError, rules.staleIfError)
+        // An error is stored for the time that the rules name for its status, and not for the windows that they grant
+        // to every response: the end of a short lifetime is the time at which the origin is to be asked again.
+        let isError = response.status.code >= 400 && rules.lifetimes[response.status.code] != nil
+        let staleIfErrorUntil = window(directives.staleIfError, isError ? .zero : rules.staleIfError)
         let storedUntil = freshUntil.advanced(by: rules.retention)
         let canBeValidated = Revalidation.hasValidator(fields)
         return Lifetimes(
             generatedAt: generatedAt,
             freshUntil: freshUntil,
-            staleWhileRevalidateUntil: window(directives.staleWhileRevalidate, rules.staleWhileRevalidate),
+            staleWhileRevalidateUntil: window(
+                directives.staleWhileRevalidate,
+                isError ? .zero : rules.staleWhileRevalidate
+            ),
             staleIfErrorUntil: staleIfErrorUntil,
-            staleIfUnreachableUntil: rules.servesStaleOnUnreachable && !forbidsStale
+            staleIfUnreachableUntil: rules.servesStaleOnUnreachable && !forbidsStale && !isError
                 ? max(storedUntil, staleIfErrorUntil) : staleIfErrorUntil,
             storedUntil: canBeValidated || !forbidsStale ? storedUntil : freshUntil,
             source: source,

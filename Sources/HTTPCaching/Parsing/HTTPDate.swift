@@ -134,14 +134,14 @@ public enum HTTPDate {
 /// A date of the proleptic Gregorian calendar, in UTC. The conversions are Howard Hinnant's `days_from_civil` and
 /// `civil_from_days` (https://howardhinnant.github.io/date_algorithms.html): years start in March, so that the leap day
 /// comes last, and repeat every 400.
-private struct CivilDate {
-    var year: Int
-    var month: Int
-    var day: Int
-    var secondOfDay: Int
+package struct CivilDate {
+    fileprivate var year: Int
+    fileprivate var month: Int
+    fileprivate var day: Int
+    fileprivate var secondOfDay: Int
 
     /// Creates a date, or returns nil if the month does not have that day.
-    init?(year: Int, month: Int, day: Int, secondOfDay: Int) {
+    package init?(year: Int, month: Int, day: Int, secondOfDay: Int) {
         let isLeap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0)
         let length =
             switch month {
@@ -153,7 +153,7 @@ private struct CivilDate {
         (self.year, self.month, self.day, self.secondOfDay) = (year, month, day, secondOfDay)
     }
 
-    init(_ timestamp: Timestamp) {
+    fileprivate init(_ timestamp: Timestamp) {
         let seconds = Int(timestamp.secondsSinceEpoch)
         let secondOfDay = (seconds % 86_400 + 86_400) % 86_400
         // The days since 0000-03-01, which are positive for every timestamp.
@@ -169,7 +169,7 @@ private struct CivilDate {
     }
 
     /// The number of days since the Unix epoch.
-    var dayNumber: Int {
+    fileprivate var dayNumber: Int {
         // The year is moved by one era, so that the division also works for the year 0.
         let yearFromMarch = year - (month <= 2 ? 1 : 0) + 400
         let (era, yearOfEra) = yearFromMarch.quotientAndRemainder(dividingBy: 400)
@@ -179,7 +179,8 @@ private struct CivilDate {
         return (era - 1) * 146_097 + dayOfEra - 719_468
     }
 
-    var timestamp: Timestamp {
+    /// The time at this date and second.
+    package var timestamp: Timestamp {
         Timestamp(secondsSinceEpoch: Int64(dayNumber * 86_400 + secondOfDay))
     }
 }

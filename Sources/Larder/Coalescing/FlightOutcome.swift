@@ -12,7 +12,8 @@ struct FlightOutcome: Sendable {
         /// A whole response that other requests may have as well.
         case entry(CacheEntry, Source)
         /// The origin failed for every request that had joined by then.
-        case failure(any Error)
+        /// The tags are those of the values that the origin had used by then.
+        case failure(any Error, tags: [CacheTag])
     }
 
     /// The way in which the response was obtained.

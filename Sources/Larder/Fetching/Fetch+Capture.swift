@@ -103,11 +103,14 @@ extension Fetch {
     /// Returns the tags of a response whose body has arrived: those that the handler gave it, and those of the values
     /// that it is made from.
     private func tags(of fetched: Fetched) -> [CacheTag] {
-        var tags = fetched.tags.tags
-        if let used = frames.last?.valueTags.withLockedValue({ $0 }), !used.isEmpty {
-            tags += used.subtracting(tags + cacheable.location.tags).sorted { $0.description < $1.description }
-        }
-        return tags
+        let tags = fetched.tags.tags
+        return tags + valueTags.filter { !tags.contains($0) }
+    }
+
+    /// The tags of the values that the response is made from, as far as the policy does not give it the same.
+    var valueTags: [CacheTag] {
+        guard let used = frames.last?.usedValues.withLockedValue({ $0.tags }), !used.isEmpty else { return [] }
+        return used.subtracting(cacheable.location.tags).sorted { $0.description < $1.description }
     }
 
     /// Stores a response whose body arrived whole, unless there is a reason not to.
@@ -132,6 +135,7 @@ extension Fetch {
         capture.replaceParts(by: entry)
         var known = notStored
         if known == nil { known = paired == nil ? .tooManyTags : unconfirmed(fetched.head.status) }
+        if known == nil, frames.last?.usedValues.withLockedValue({ $0.isStale }) == true { known = .staleValue }
         if notStored == nil, let known { record.events.append(.notStored(cacheable.location.key, known)) }
         let (validity, reason) = known == nil ? await save(entry) : (await validity(of: entry), known)
         return result(

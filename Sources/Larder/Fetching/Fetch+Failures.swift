@@ -21,10 +21,11 @@ extension Fetch {
         noteFailure(status: status?.code)
         if let result = await serveStored(afterFailure: status?.code) { return result }
         let failure = mustAnswerDisconnected(status) ? DisconnectedError(underlying: error) : error
+        let tags = valueTags
         let outcome = FlightOutcome(
-            content: .failure(failure),
+            content: .failure(failure, tags: tags),
             readVersion: readVersion,
-            validity: await store.validity(of: readVersion, scopes: cacheable.location.scopes()),
+            validity: await store.validity(of: readVersion, scopes: cacheable.location.scopes(with: tags)),
             answeredAt: moment
         )
         return FetchResult(

@@ -40,11 +40,14 @@ extension Fetch {
             receivedAt: fetched.receivedAt
         )
         let head = HTTPResponse(status: stored.head.status, headerFields: fields)
-        let tags = rules.tagFields.contains(where: update.contains) ? tags(in: update) : ResponseTags(stored.tags)
+        let named = rules.tagFields.contains(where: update.contains) ? tags(in: update) : nil
+        // The tags of the stored response were found acceptable, with their pairs.
+        let paired = named.map { cacheable.policy.pairing($0.tags) } ?? stored.tags
         let directives = directives(of: head)
         let storability = storability(of: head, directives, in: fetched)
         var lifetimes = Lifetimes(expiredAt: fetched.receivedAt)
-        var notStored = tags.notStoredReason(limit: cacheable.policy.tagLimit)
+        var notStored = named?.notStoredReason(limit: cacheable.policy.tagLimit)
+        if notStored == nil, paired == nil { notStored = .tooManyTags }
         switch storability {
         case .store(let updated): if notStored == nil { lifetimes = updated }
         case .notStorable(let reason): notStored = .notStorable(reason)
@@ -54,7 +57,7 @@ extension Fetch {
             directives,
             body: stored.body,
             lifetimes: lifetimes,
-            tags: tags.tags,
+            tags: paired ?? named?.tags ?? [],
             receivedAt: fetched.receivedAt,
             confirmed: stored
         )

@@ -141,14 +141,18 @@ extension Fetch {
 
     /// Returns the caching directives of a head.
     ///
-    /// A directive of a handler for the cache alone does not permit what `Cache-Control` forbids to every shared cache:
-    /// a response that is `private`, or must not be stored, may hold one user's data.
+    /// A directive of a handler for the cache alone replaces the lifetime that `Cache-Control` gives. It does not
+    /// permit what that forbids to every shared cache: a response that is `private`, or must not be stored, or has a
+    /// field that must not be reused, may hold one user's data. And it does not forbid what `public` or `s-maxage`
+    /// permits.
     func directives(of head: HTTPResponse) -> ResponseDirectives {
         var directives = ResponseDirectives(head.headerFields, targets: cacheable.policy.rules.targetedFields)
         guard directives.target == .larderCacheControl else { return directives }
         let general = ResponseDirectives(head.headerFields, targets: [])
         directives.noStore = directives.noStore || general.noStore
         if directives.privacy == .absent { directives.privacy = general.privacy }
+        if case .fields = general.noCache, directives.noCache == .absent { directives.noCache = general.noCache }
+        directives.isPublic = directives.isPublic || general.isPublic || general.sMaxAge != nil
         return directives
     }
 

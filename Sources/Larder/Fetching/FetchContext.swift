@@ -14,8 +14,16 @@ package enum FetchContext {
         let key: CacheKey
         /// The fields in which the fetching cache looks for the tags of the response.
         let tagFields: [HTTPField.Name]
-        /// The tags of the cached values that the response is made from.
-        let valueTags = NIOLockedValueBox<Set<CacheTag>>([])
+        /// The cached values that the response is made from.
+        let usedValues = NIOLockedValueBox(UsedValues())
+    }
+
+    /// The cached values that a response is made from, as far as the response depends on them.
+    struct UsedValues: Sendable {
+        /// The tags of the values.
+        var tags: Set<CacheTag> = []
+        /// True if one of them was stale.
+        var isStale = false
     }
 
     @TaskLocal static var frames: [Frame] = []
@@ -40,7 +48,13 @@ package enum FetchContext {
     /// invalidation of one of them invalidates the responses as well.
     static func noteValue(taggedBy tags: [CacheTag]) {
         guard !tags.isEmpty else { return }
-        for frame in frames { frame.valueTags.withLockedValue { $0.formUnion(tags) } }
+        for frame in frames { frame.usedValues.withLockedValue { $0.tags.formUnion(tags) } }
+    }
+
+    /// Notes that the responses of all fetches that the current task runs in are made from a stale value: they are not
+    /// stored, since they would be fresh for their whole lifetime.
+    static func noteStaleValue() {
+        for frame in frames { frame.usedValues.withLockedValue { $0.isStale = true } }
     }
 
     /// Returns the number of fetches for a key among the fetches that a request is made in.

@@ -44,6 +44,13 @@ package final class InFlightBudget: Sendable {
         return false
     }
 
+    /// Returns true if bytes could be taken.
+    package func hasRoom(for bytes: Int) -> Bool {
+        let used = used
+        noteTightness(used + bytes)
+        return bytes <= limit && used <= limit - bytes
+    }
+
     /// Takes bytes that are held already, even if they are more than what is left.
     package func charge(_ bytes: Int) { noteTightness(taken.add(bytes, ordering: .relaxed).newValue) }
 

@@ -26,6 +26,8 @@ public enum NotStoredReason: Error, Hashable, Sendable {
     case unconfirmedError
     /// A scope of the response was invalidated while it was fetched.
     case overtaken
+    /// The response was made from a cached value that was stale.
+    case staleValue
     /// The store cannot be reached, or does not accept responses.
     case unavailable
 
@@ -44,6 +46,7 @@ public enum NotStoredReason: Error, Hashable, Sendable {
         case .originFailed: "origin-failed"
         case .unconfirmedError: "unconfirmed-error"
         case .overtaken: "overtaken"
+        case .staleValue: "stale-value"
         case .unavailable: "store-unavailable"
         }
     }
@@ -54,7 +57,8 @@ public enum NotStoredReason: Error, Hashable, Sendable {
         switch self {
         case .notStorable(let reason): reason.isLasting
         case .policy, .tooLarge, .tooManyTags, .tagNotAccepted, .tooSlow: true
-        case .brokenOff, .originFailed, .unconfirmedError, .overtaken, .unavailable, .noRoom, .selectingFieldsTooLong:
+        case .brokenOff, .originFailed, .unconfirmedError, .overtaken, .staleValue, .unavailable, .noRoom,
+            .selectingFieldsTooLong:
             false
         }
     }

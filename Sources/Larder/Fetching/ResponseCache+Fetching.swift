@@ -33,9 +33,13 @@ extension ResponseCache {
     }
 
     /// Fetches and stores a response that nobody waits for, whatever is stored or being fetched.
-    func fill<O: Origin>(_ cacheable: CacheableRequest, from origin: O) async {
+    /// - Parameter readVersion: The version of the log before the key was invalidated, to replace what is stored. If
+    ///   another scope was invalidated since then, the response may be older, and is not stored.
+    func fill<O: Origin>(_ cacheable: CacheableRequest, from origin: O, readAt readVersion: LogVersion) async {
         let frames = FetchContext.frames
         let lookup = await store.load(cacheable.location, for: cacheable.query, at: clock.now)
+        let others = cacheable.location.scopes().filter { $0 != .key(cacheable.location.key) }
+        guard await store.validity(of: readVersion, scopes: others).isValid else { return }
         let miss = CacheMiss(
             cacheable: cacheable,
             origin: origin,

@@ -73,21 +73,44 @@ extension InvalidationScope {
 }
 
 extension InvalidationScope {
-    /// A 64-bit hash that stands for a scope inside one process.
+    /// A 32-bit hash that stands for a scope inside one process.
     ///
     /// Entries hold these instead of text, and the log compares them. Two scopes with the same hash are invalidated
-    /// together, which costs a miss and never serves a stale response.
+    /// together, which costs a miss and never serves a stale response. The last two bits are the kind of the scope. The
+    /// other bits of a path and of the prefix with the same text are equal, so that one follows from the other, and
+    /// those of a key are those of ``CacheKey/hash``.
     package struct Fingerprint: Hashable, Sendable {
-        let value: Int
+        enum Kind: UInt32 {
+            case other, path, prefix, key
+        }
+
+        let value: UInt32
+
+        init(value: UInt32) { self.value = value }
+
+        init(_ kind: Kind, hash: Int) { value = UInt32(truncatingIfNeeded: hash) & ~3 | kind.rawValue }
+
+        var kind: Kind { Kind(rawValue: value & 3) ?? .other }
+
+        /// The fingerprint of the path of a prefix, and of the prefix of a path.
+        var ofOtherKind: Fingerprint {
+            Fingerprint(value: value ^ Kind.path.rawValue ^ Kind.prefix.rawValue)
+        }
 
         package func hash(into hasher: inout Hasher) { hasher.combine(value) }
     }
 
     package var fingerprint: Fingerprint {
         let (kind, text) = kindAndText
-        var hasher = Hasher()
-        hasher.combine(kind)
-        hasher.combine(text)
-        return Fingerprint(value: hasher.finalize())
+        switch self {
+        case .key: return Fingerprint(.key, hash: text.hashValue)
+        case .path: return Fingerprint(.path, hash: text.hashValue)
+        case .prefix: return Fingerprint(.prefix, hash: text.hashValue)
+        case .tag, .everything:
+            var hasher = Hasher()
+            hasher.combine(kind)
+            hasher.combine(text)
+            return Fingerprint(.other, hash: hasher.finalize())
+        }
     }
 }

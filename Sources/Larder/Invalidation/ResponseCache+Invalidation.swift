@@ -22,10 +22,11 @@ extension ResponseCache {
     }
 
     /// Invalidates every response of the scopes, like the function above; acknowledged at once if there are none.
+    @_disfavoredOverload  // so that a wrong argument is an error about the other overload
     @discardableResult
     public func invalidate(_ scopes: [InvalidationScope]) async -> InvalidationResult {
         guard !scopes.isEmpty else { return .acknowledged }
-        let result = await tasks.finish { [store] in await store.invalidate(scopes) }
+        let result = await tasks.finish { [store] in await store.invalidate(scopes.withDependents) }
         record(result, of: scopes)
         return result
     }
@@ -36,7 +37,13 @@ extension ResponseCache {
     @discardableResult
     public func remove(_ key: CacheKey) async -> RemovalResult {
         let now = clock.now
-        let result = await tasks.finish { [store] in await store.remove(key, at: now) }
+        let result = await tasks.finish { [store] in
+            let removal = await store.remove(key, at: now)
+            guard let dependents = key.dependents, await store.invalidate([dependents]) == .pending else {
+                return removal
+            }
+            return RemovalResult(removed: removal.removed, invalidation: .pending)
+        }
         record(result.invalidation, of: [.key(key)])
         return result
     }

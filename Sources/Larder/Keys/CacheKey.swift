@@ -39,6 +39,12 @@ public struct CacheKey: Hashable, Sendable, CustomStringConvertible {
         self.hash = text.hashValue
     }
 
+    /// Creates a key again from its text and its hash.
+    init(description: String, hash: Int) {
+        self.description = description
+        self.hash = hash
+    }
+
     public static func == (left: CacheKey, right: CacheKey) -> Bool {
         left.hash == right.hash && left.description == right.description
     }

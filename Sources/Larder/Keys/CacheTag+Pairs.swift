@@ -32,7 +32,7 @@ extension CachePolicy {
     /// these are too many.
     func pairing(_ own: [CacheTag]) -> [CacheTag]? {
         guard pairsTags else { return own }
-        let all = tags + own.filter { !tags.contains($0) }
+        let all = (tags + own.filter { !tags.contains($0) }).filter { !$0.isOfDependents }
         return all.count > CacheTag.maximumPairedTags ? nil : own + CacheTag.pairs(of: all)
     }
 }

@@ -85,6 +85,9 @@ public struct CacheTag: Hashable, Sendable, CustomStringConvertible {
         self.description = String(decoding: text, as: UTF8.self) + digest
     }
 
+    /// Creates a tag that has this ``description``.
+    init(description: String) { self.description = description }
+
     private static func escaped(_ part: String) -> String {
         var text: [UInt8] = []
         for byte in part.utf8 {

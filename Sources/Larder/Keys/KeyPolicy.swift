@@ -134,11 +134,11 @@ extension KeyPolicy {
     }
 
     /// True if there are parameters that responses must not depend on.
-    var ignoresParameters: Bool { parameters != nil || !ignoredParameters.isEmpty }
+    package var ignoresParameters: Bool { parameters != nil || !ignoredParameters.isEmpty }
 
     /// Returns a target without the parameters that responses must not depend on; the rest is not changed. The
     /// parameter that belongs to the cache stays.
-    func withoutIgnored(_ target: String) -> String {
+    package func withoutIgnored(_ target: String) -> String {
         guard ignoresParameters else { return target }
         return Self.dropParameters(from: target) { name in
             if ignoredParameters.contains(where: { $0.matches(name) }) { return true }

@@ -16,7 +16,8 @@ public final class CacheStatistics: Sendable {
         /// The number of requests answered with a stale response, for whatever reason: they are among the hits and
         /// misses.
         public let stale: Int
-        /// The keys with the most requests, each with its hits and misses together.
+        /// The keys with the most requests, each with its hits and misses together. Beyond
+        /// ``CacheLimits/topKeys`` keys, it is the number of requests that are certain.
         public let topKeys: [(key: CacheKey, count: Int)]
     }
 

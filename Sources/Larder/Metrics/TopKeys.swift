@@ -4,9 +4,11 @@ import NIOConcurrencyHelpers
 ///
 /// Each part counts by Space-Saving (Metwally, Agrawal and El Abbadi, "Efficient Computation of Frequent and Top-k
 /// Elements in Data Streams", ICDT 2005): every count is exact until a part has as many keys as it has room for. A
-/// further key replaces the key with the lowest count, and continues from that count. So a count is never too low, and
-/// too high by at most the number of requests to its part divided by its room. A key belongs to one part, and each part
-/// has room for the guaranteed number of keys, whatever the keys are.
+/// further key replaces the key with the lowest count, and continues from that count, which is then the *error* of the
+/// new count. What is reported is the count without its error: the requests that the key had for certain. It is never
+/// too high, and too low by at most the number of requests to its part divided by its room, and so is the count of a
+/// key that is not reported. A key belongs to one part, and each part has room for the guaranteed number of keys,
+/// whatever the keys are.
 final class TopKeys: Sendable {
     private final class Part: Sendable {
         let summary: NIOLockedValueBox<SpaceSaving>
@@ -28,10 +30,10 @@ final class TopKeys: Sendable {
         parts[Int(UInt(bitPattern: key.hash) >> 8 % UInt(parts.count))].summary.withLockedValue { $0.count(key) }
     }
 
-    /// Returns the keys with the highest counts, the highest first. Equal counts are ordered by key, so that the order
-    /// is stable.
+    /// Returns the keys with the highest numbers of requests that are certain, the highest first. Equal numbers are
+    /// ordered by key, so that the order is stable.
     func top(_ count: Int) -> [(key: CacheKey, count: Int)] {
-        let counts = parts.flatMap { part in part.summary.withLockedValue { $0.counts } }
+        let counts = parts.flatMap { part in part.summary.withLockedValue { $0.certain } }
         let sorted = counts.sorted {
             $0.count == $1.count ? $0.key.description < $1.key.description : $0.count > $1.count
         }
@@ -46,7 +48,14 @@ final class TopKeys: Sendable {
 
 /// The counts of the keys with the most requests in one part.
 struct SpaceSaving {
-    private(set) var counts: [(key: CacheKey, count: Int)] = []
+    /// A key with its count, which may be too high by the error.
+    struct Count {
+        var key: CacheKey
+        var count = 1
+        var error = 0
+    }
+
+    private(set) var counts: [Count] = []
     private var index: [CacheKey: Int] = [:]
     /// The places by count. A count may be higher than the one here, which is updated only when the lowest is asked
     /// for.
@@ -55,17 +64,20 @@ struct SpaceSaving {
 
     init(room: Int) { self.room = room }
 
+    /// The keys with the numbers of requests that they had for certain.
+    var certain: [(key: CacheKey, count: Int)] { counts.map { ($0.key, $0.count - $0.error) } }
+
     mutating func count(_ key: CacheKey) {
         if let place = index[key] {
             counts[place].count += 1
         } else if counts.count < room {
             index[key] = counts.count
             lowest.set(counts.count, to: 1)
-            counts.append((key, 1))
+            counts.append(Count(key: key))
         } else if let place = lowestPlace() {
             index[counts[place].key] = nil
             index[key] = place
-            counts[place] = (key, counts[place].count + 1)
+            counts[place] = Count(key: key, count: counts[place].count + 1, error: counts[place].count)
         }
     }
 

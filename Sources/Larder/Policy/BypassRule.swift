@@ -30,6 +30,16 @@ public struct BypassRule: Hashable, Sendable {
         return rule
     }
 
+    /// Returns the rule for the requests to which this rule or another applies.
+    func adding(_ other: BypassRule) -> BypassRule {
+        var rule = self
+        rule.cookies.appendMissing(other.cookies)
+        rule.parameters.appendMissing(other.parameters)
+        rule.fields.appendMissing(other.fields)
+        rule.reasonForAll = reasonForAll ?? other.reasonForAll
+        return rule
+    }
+
     /// Returns the reason for which a request bypasses the cache; nil if it does not.
     func reason(for request: HTTPRequest) -> BypassReason? {
         if let reasonForAll { return reasonForAll }

@@ -16,10 +16,11 @@ public struct CacheLimits: Sendable {
     public var failurePause: Duration
     /// The longest such pause, 10 seconds by default.
     public var longestFailurePause: Duration
-    /// The number of keys whose requests are counted exactly, 1,024 by default; beyond it the counts are upper bounds.
+    /// The number of keys whose requests are counted exactly, 1,024 by default; beyond it the counts are lower bounds.
     public var topKeys: Int
     /// The memory for bodies that are being received or sent and are in no store of this process, 64 MiB by default. A
-    /// response that does not fit is forwarded as it arrives and not stored.
+    /// response that does not fit is forwarded as it arrives and not stored. A response that a ``MemoryStore`` has
+    /// packed is copied to be sent, and needs room for that, as one from Redis does.
     public var bodiesInFlight: ByteCount
 
     /// Creates limits. The defaults suit a server of any usual size.

@@ -9,7 +9,8 @@ extension CachePolicy {
     /// ```swift
     /// .fresh(for: .seconds(60)).fresh(for: .seconds(5), on: .notFound, .gone)
     /// ```
-    /// A stored error is answered as the handler's own responses are: middleware sees a response and no thrown error.
+    /// A stored error (a status from 400) is not served after this time: the times of `stale` do not apply to it. It is
+    /// answered as the handler's own responses are: middleware sees a response and no thrown error.
     /// For cached values, nil counts as 404.
     /// - Parameters:
     ///   - lifetime: The time for which such a response is fresh; zero or less stores none.
@@ -64,6 +65,7 @@ extension CachePolicy {
     public func tagged(_ tags: CacheTag...) -> CachePolicy { tagged(tags) }
 
     /// Gives tags to every response of the route.
+    @_disfavoredOverload  // so that a wrong argument is an error about the other overload
     public func tagged(_ tags: [CacheTag]) -> CachePolicy {
         with { $0.tags += tags }
     }
@@ -71,7 +73,7 @@ extension CachePolicy {
     /// Lets responses be invalidated by two tags together, `.tags("team-1", and: "drafts")`: those that have both.
     ///
     /// A response takes more memory with each pair of its tags. One with more than ``CacheTag/maximumPairedTags`` tags,
-    /// of the policy and the handler together, is not stored (`detail=too-many-tags`).
+    /// of the policy, the handler and the cached values together, is not stored (`detail=too-many-tags`).
     public func invalidatedByTagPairs() -> CachePolicy {
         with { $0.pairsTags = true }
     }
@@ -181,8 +183,9 @@ extension CachePolicy {
     /// ```swift
     /// .fresh(for: .seconds(300)).clientCaching(.revalidate)      // clients ask each time, and get a 304
     /// ```
-    /// It applies to responses with a status from 200 to 399, unless the handler sends `no-store`. A response that may
-    /// be for one user alone is `private` as well.
+    /// It applies to responses with a status from 200 to 399, or one that ``fresh(for:on:_:)`` names, unless the
+    /// handler sends `no-store`. `.maxAge` leaves redirections with 302, 303 and 307 as they are. A response that may
+    /// be for some clients alone is `private` as well: every response of a group with `perUser` or `varying(by:)`.
     public func clientCaching(_ clientCaching: ClientCaching) -> CachePolicy {
         with { $0.clientCaching = clientCaching }
     }
@@ -196,6 +199,9 @@ extension CachePolicy {
     /// The content of the request is part of the key, by its SHA-256, with `Content-Type` and `Content-Encoding`, byte
     /// for byte: `POST:/api/search#content=…`. A request bypasses the cache if its content is larger than the limit, or
     /// if it does not say how large it is.
+    ///
+    /// This is for a route that only asks. On a group it applies to every route of the group with this method, also to
+    /// one that writes: its handler is not called again for the same content, and it invalidates nothing.
     /// - Parameters:
     ///   - method: The method of the requests that only ask.
     ///   - limit: The size of the largest content; 64 KiB by default.

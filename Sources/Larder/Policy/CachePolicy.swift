@@ -110,6 +110,9 @@ public struct CachePolicy: Sendable {
     /// A function that returns false for responses that are not stored, for a reason that only the application knows;
     /// nil, the default, for none.
     public var storing: (@Sendable (HTTPRequest, HTTPResponse) -> Bool)?
+    /// True if clients may get different responses for the same target, so that caches between the clients and this one
+    /// must not store what `Cache-Control` allows clients to store.
+    package var isPersonal = false
     /// The kind of origin that answers misses.
     public var originKind: OriginKind
     /// True if a HEAD request that no stored response answers is forwarded as it is, for a responder that may have its
@@ -118,7 +121,7 @@ public struct CachePolicy: Sendable {
 
     /// Returns a policy that stores responses with status 200 for a time, unless the response itself names one.
     ///
-    /// The time is never sent to clients, whose copies no invalidation can reach.
+    /// `Cache-Control` does not tell the time to clients, whose copies no invalidation can reach.
     /// - Parameter lifetime: The time for which a response is fresh; zero or less stores nothing.
     public static func fresh(for lifetime: Duration) -> CachePolicy {
         CachePolicy(rules: .decoratedRoute(ttl: lifetime))

@@ -14,12 +14,14 @@ package enum RequestDecision: Sendable {
     /// Returns the decision about a request.
     /// - Parameter user: The ID of the user whom the response is for; nil if the policy does not distinguish users, or
     ///   if the request has no user.
-    package static func decide(_ request: HTTPRequest, user: String?, policy: CachePolicy) -> RequestDecision {
+    package static func decide(_ request: HTTPRequest, user: String?, policy shared: SharedPolicy) -> RequestDecision {
+        let policy = shared.policy
         // RFC 9111 §4.4: "A cache MUST invalidate the target URI … when it receives a non-error status code in response
         // to an unsafe request method (including methods whose safety is unknown)."
-        let isQuery = policy.queryMethods[request.method] != nil
-        guard isQuery || request.method == .get || request.method == .head else {
-            return Invalidation.isUnsafe(request.method) ? .write : .bypass(.method)
+        let method = request.method
+        let isQuery = policy.queryMethods[method] != nil
+        guard isQuery || method == .get || method == .head else {
+            return Invalidation.isUnsafe(method) ? .write : .bypass(.method)
         }
         if let reason = policy.bypassRule?.reason(for: request) { return .bypass(reason) }
         let facts = RequestFacts(of: request.headerFields, credentials: policy.rules.credentialFields)
@@ -29,6 +31,8 @@ package enum RequestDecision: Sendable {
         if facts.asksForWebSocket, policy.originKind == .handler { return .bypass(.upgrade) }
         // Only the origin can evaluate a precondition on the state of the resource (RFC 9111 §4.3.2).
         if facts.hasOriginConditions { return .bypass(.precondition) }
+        // An empty ID is nobody's: all clients without an ID would share it, whatever their credentials.
+        let user = user?.isEmpty == true ? nil : user
         if user == nil, let reason = policy.credentials(in: request.headerFields, facts) { return .bypass(reason) }
         let fields = request.headerFields
         let request = policy.withholding(from: request, facts, isForUser: user != nil)
@@ -46,7 +50,7 @@ package enum RequestDecision: Sendable {
                 hasAuthorization: facts.hasAuthorization,
                 isForUser: user != nil,
                 location: EntryLocation(key: result.key, target: result.target ?? target, tags: policy.tags),
-                policy: policy
+                sharedPolicy: shared
             )
         )
     }
@@ -110,14 +114,15 @@ package struct CacheableRequest: Sendable {
     /// True if the user is part of the key.
     let isForUser: Bool
     package let location: EntryLocation
-    let policy: CachePolicy
+    let sharedPolicy: SharedPolicy
 
+    var policy: CachePolicy { sharedPolicy.policy }
     var isHead: Bool { request.method == .head }
 
     /// True if the response may be for some clients alone: shared caches between the clients and this one do not know
     /// the parts of its key.
     var isPersonal: Bool {
-        isForUser || !policy.keys.parts.isEmpty || policy.keys.fields.contains { $0 != .hostField }
+        policy.isPersonal || isForUser || !policy.keys.parts.isEmpty || policy.keys.fields.contains { $0 != .hostField }
     }
 
     /// The reason why the request bypasses the cache if no response is stored; nil if a fetch answers it.

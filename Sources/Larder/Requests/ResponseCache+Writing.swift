@@ -66,6 +66,10 @@ extension CachePolicy {
         let mayHaveChanged: Bool
         switch outcome {
         case .answered(let response) where Invalidation.succeeded(response.status):
+            var request = request
+            // Clients of a handler may use another scheme than this server, behind a proxy that ends TLS, and their
+            // keys have none.
+            if originKind == .handler { request.scheme = nil }
             return Invalidation.targets(request: request, response: response)
         case .answered(let response): mayHaveChanged = invalidates(after: response.status)
         case .failed(_, mayHaveArrived: false): mayHaveChanged = false

@@ -47,12 +47,21 @@ struct Serving: Sendable {
         if age > 0 || outcome.isReuse {
             head.headerFields.append(ages.indices.contains(age) ? ages[age] : HTTPField(name: .age, value: String(age)))
         }
-        if frames.isEmpty {
-            cacheable.policy.clientCaching?.apply(to: &head, age: age, isPersonal: cacheable.isPersonal)
-        } else {
-            Self.addTags((entry.location.tags + entry.tags).map(\.description), to: frames, in: &head.headerFields)
-        }
         let ttl = entry.lifetimes.ttl(at: now)
+        cacheable.policy.tellClients(
+            &head,
+            age: age,
+            isPersonal: cacheable.isPersonal,
+            isNested: !frames.isEmpty,
+            hasInner: received != nil || entry.hasInnerClientCaching
+        )
+        if !frames.isEmpty {
+            Self.addTags((entry.location.tags + entry.tags).map(\.description), to: frames, in: &head.headerFields)
+            // The cache around this one stores no response for longer than it is fresh here.
+            if cacheable.policy.originKind == .handler, ttl > 0 {
+                head.headerFields[.larderCacheControl] = HandlerDirective.fresh(for: .seconds(age + ttl)).fieldValue
+            }
+        }
         if outcome == .hit, detail == nil, hits.indices.contains(ttl) {
             head.headerFields.append(hits[ttl])
         } else {
@@ -80,12 +89,12 @@ struct Serving: Sendable {
             // corresponding Date header field […] if it is cached or forwarded downstream." (RFC 9110 §6.6.1)
             if !head.headerFields.contains(.date) { head.headerFields[.date] = HTTPDate.format(now) }
         }
+        if outcome != .forwarded(.method, status: head.status.code) {
+            policy.tellClients(&head, age: 0, isPersonal: isPersonal, isNested: !frames.isEmpty)
+        }
         if frames.isEmpty {
             for name in policy.rules.tagFields { head.headerFields[name] = nil }
             if policy.originKind == .handler { head.headerFields[.larderCacheControl] = nil }
-            if outcome != .forwarded(.method, status: head.status.code) {
-                policy.clientCaching?.apply(to: &head, age: 0, isPersonal: isPersonal)
-            }
         } else {
             let tags = ResponseTags(head.headerFields, named: policy.rules.tagFields)
             for name in policy.rules.tagFields { head.headerFields[name] = nil }
@@ -132,12 +141,12 @@ struct Serving: Sendable {
 
 /// A response made from a stored response, independent of any framework.
 @usableFromInline
-struct ServedResponse: Sendable {
-    @usableFromInline let head: HTTPResponse
+package struct ServedResponse: Sendable {
+    @usableFromInline package let head: HTTPResponse
     /// The body; nil if the response is a head alone.
-    @usableFromInline let body: ByteBuffer?
+    @usableFromInline package let body: ByteBuffer?
     /// The stored response that the body belongs to.
-    @usableFromInline let entry: CacheEntry?
+    @usableFromInline package let entry: CacheEntry?
 }
 
 extension OriginResponse {

@@ -25,12 +25,17 @@ public final class CacheEntry: Sendable {
     let scopes: [InvalidationScope.Fingerprint]
     /// The fingerprints of the key, paths, prefixes and tags among the scopes. The first scope is "everything".
     var namedScopes: ArraySlice<InvalidationScope.Fingerprint> { scopes.dropFirst() }
-    /// The number of bytes that the entry takes of a store's limit.
+    /// True if a cache inside this one says what clients are told.
+    let hasInnerClientCaching: Bool
+    /// The number of bytes that the entry takes of a store's limit, as the objects that it is. A ``MemoryStore`` packs
+    /// small entries, and charges what is left.
     public let cost: Int
     /// The number of the last use, in a count of all uses; 0 if the entry was not used.
     private let lastUse: UseMark
+    /// The number of uses that the store has not seen yet.
+    private let uses = Atomic<UInt32>(0)
     /// The part of a budget that the entry takes while no store of this process holds it.
-    private let charge = EntryCharge()
+    private let charge: EntryCharge
     /// The value that the body is the encoding of; nil if the entry is the response of a route.
     private let decodedValue: DecodedValue?
 
@@ -95,6 +100,9 @@ public final class CacheEntry: Sendable {
     }
 
     /// Creates an entry in the same way, with the last use of the variant that it is.
+    /// - Parameters:
+    ///   - scopes: The fingerprints of the entry's scopes, if they are known.
+    ///   - isCopy: True if the store has the response in another form, too, and gives this object up for others.
     package init(
         head: HTTPResponse,
         body: ByteBuffer,
@@ -103,7 +111,9 @@ public final class CacheEntry: Sendable {
         readVersion: LogVersion,
         location: EntryLocation,
         tags: [CacheTag],
-        lastUse: UseMark
+        lastUse: UseMark,
+        scopes: [InvalidationScope.Fingerprint]? = nil,
+        isCopy: Bool = false
     ) {
         self.head = head
         // A part of a larger value need not be copied, unless that would hold twice the memory of the copy.
@@ -114,7 +124,9 @@ public final class CacheEntry: Sendable {
         self.readVersion = readVersion
         self.location = location
         self.tags = tags
-        self.scopes = location.scopes(with: tags).map(\.fingerprint)
+        let scopes = scopes ?? location.scopes(with: tags).map(\.fingerprint)
+        self.scopes = scopes
+        self.hasInnerClientCaching = head.headerFields.contains(.larderClientCaching)
         self.cost = Self.cost(
             of: head,
             body: self.body,
@@ -125,6 +137,7 @@ public final class CacheEntry: Sendable {
             scopes: scopes.count
         )
         self.lastUse = lastUse
+        self.charge = EntryCharge(needsRoom: isCopy)
         self.decodedValue = location.isOfValue ? DecodedValue() : nil
     }
 
@@ -133,8 +146,9 @@ public final class CacheEntry: Sendable {
     /// Returns the value that the body is the encoding of. It is decoded once.
     /// - Throws: A `DecodingError` if the body is not the encoding of such a value.
     func decoded<Value: Decodable & Sendable>(as type: Value.Type) throws -> Value {
-        guard let decodedValue else { return try ValueCoding.decode(body, as: type) }
-        return try decodedValue.value(of: body, as: type)
+        let isFailure = head.headerFields.contains(.larderFailure)
+        guard let decodedValue else { return try ValueCoding.decode(body, as: type, isFailure: isFailure) }
+        return try decodedValue.value(of: body, as: type, isFailure: isFailure)
     }
 
     /// The fields that the response varies by.
@@ -150,6 +164,9 @@ public final class CacheEntry: Sendable {
 // MARK: - Memory beside the store
 
 extension CacheEntry {
+    /// True if a store of this process holds the entry, as this object.
+    package var isHeldByStore: Bool { charge.isStored }
+
     /// True if the entry's cost is charged to a budget now.
     package var isInFlight: Bool { charge.isTaken }
 
@@ -162,7 +179,8 @@ extension CacheEntry {
         }
     }
 
-    /// Charges the entry's cost to a budget in the same way, if the budget has room for it.
+    /// Charges the entry's cost to a budget in the same way, if the budget has room for it. A copy of a packed response
+    /// needs room even if the store holds it: the store gives it up for the next one, and it is still being sent.
     /// - Returns: False if it has none.
     @discardableResult
     func take(from budget: InFlightBudget) -> Bool {
@@ -190,6 +208,15 @@ extension CacheEntry {
     package func isApart(from other: CacheEntry) -> Bool {
         vary == other.vary && vary != .nothing
             && selectingFields.fieldLines != other.selectingFields.fieldLines
+    }
+
+    /// Counts a request that the entry answers, or that asks the origin to confirm it: once for each request. A store
+    /// in memory evicts entries that have few uses.
+    package func noteUse() { if uses.load(ordering: .relaxed) < 255 { uses.add(1, ordering: .relaxed) } }
+
+    /// Returns the number of uses since the last call.
+    func takeUses() -> Int {
+        uses.load(ordering: .relaxed) == 0 ? 0 : Int(uses.exchange(0, ordering: .relaxed))
     }
 
     /// Counts a use, so that a store can evict the least recently used variants of a key.
@@ -233,7 +260,7 @@ extension CacheEntry {
         // The allocator adds less than two pages.
         let room = limit.bytes - fieldLimit.bytes
         let body = max(0, room) / 1_024 * 1_024
-        let fitting = [body, body - 4_096, body - 8_192].first {
+        let fitting = [body, body - MappedMemory.page, body - 2 * MappedMemory.page].first {
             $0 >= 0 && self.limit(forBodiesOf: .bytes($0)) <= limit
         }
         return .bytes(fitting ?? 0)
@@ -248,8 +275,8 @@ extension CacheEntry {
     static let nameOverhead = 32
     /// The number of bytes that a decoded value takes beyond its contents.
     static let decodedValueOverhead = 128
-    /// The number of bytes that a scope takes: its fingerprint, and its link in the store's chains.
-    static let scopeOverhead = 8 + ScopeIndex.linkCost
+    /// The number of bytes that a scope takes beside its link in the store's chains: its fingerprint.
+    static let scopeOverhead = 8
 
     private static func cost(
         of head: HTTPResponse,
@@ -260,7 +287,9 @@ extension CacheEntry {
         tags: [CacheTag],
         scopes: Int
     ) -> Int {
-        var cost = overhead + ByteBuffer.allocated(body.readableBytes) + scopeOverhead * scopes
+        var cost =
+            overhead + ByteBuffer.allocated(body.readableBytes) + scopeOverhead * scopes
+            + ScopeIndex.cost(links: scopes)
         // The decoded value, whose size is not known.
         if location.isOfValue { cost += decodedValueOverhead + body.readableBytes }
         let key = location.key.description.utf8.count

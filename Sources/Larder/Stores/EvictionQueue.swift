@@ -1,7 +1,5 @@
 /// A queue that chooses the slot to evict next: the oldest that was not used since it was last examined (FIFO with a
-/// second chance, "CLOCK").
-///
-/// Another policy can replace it: slots are small integers, and a policy gets these four calls alone.
+/// second chance, "CLOCK"). Slots are small integers.
 struct EvictionQueue {
     private struct Node {
         var older: Int32 = -1

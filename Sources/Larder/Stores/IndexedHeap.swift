@@ -17,20 +17,6 @@ struct IndexedHeap<Priority: Comparable & Sendable>: Sendable {
         return heap[Int(places[id])].priority
     }
 
-    /// Returns the number of members with this priority or a lower one, at most `limit`. It examines no other members
-    /// except their children.
-    func count(through priority: Priority, limit: Int) -> Int {
-        var count = 0
-        var places = [0]
-        while count < limit, let place = places.popLast() {
-            guard place < heap.count, heap[place].priority <= priority else { continue }
-            count += 1
-            places.append(2 * place + 1)
-            places.append(2 * place + 2)
-        }
-        return count
-    }
-
     /// Adds a member, or changes its priority.
     mutating func set(_ id: Int, to priority: Priority) {
         while places.count <= id { places.append(-1) }

@@ -2,35 +2,81 @@ import HTTPCaching
 
 /// A part of a memory store: a table of keys, bounded in bytes. It has neither a lock nor a clock.
 ///
+/// Each key has a slot, a small integer by which the other tables know it: the index of keys, the eviction policy, the
+/// wheel of expiry times and the index of scopes. All of them are arrays of plain values, in which slots are linked by
+/// their numbers. A small response is packed into one block of bytes (``PackedEntry``), and those that were used lately
+/// are there as objects, too (``HotEntries``).
+///
+/// All memory is charged: what entries take, and what the tables and the blocks have taken and do not use now. If that
+/// becomes much, blocks and slots are moved, a few in each call, and the memory is given back.
+///
 /// Removed entries are appended to the parameter `dropped`, so that the caller releases them outside the lock.
-struct MemoryShard {
-    /// The entries of one key.
-    struct Slot {
-        let key: CacheKey
-        /// The variants, the newest first; never empty.
-        var entries: [CacheEntry]
-        /// The version of the log at which the entries were last found valid.
-        var checkedAt: UInt64
+struct MemoryShard: Sendable {
+    /// An entry of a slot.
+    struct Variant: Sendable {
+        let entry: CacheEntry
+        /// The links of the entry in the index of scopes.
+        var run: ScopeIndex.Run
+        let linkCount: UInt16
     }
 
-    private var slots: [Slot?] = []
-    private var free: [Int] = []
-    private var index: [CacheKey: Int] = [:]
-    private var eviction = EvictionQueue()
-    private var expiry = IndexedHeap<Timestamp>()
-    private var scopes = ScopeIndex()
-    private(set) var bytes = 0
-    /// The lower bound of the read versions of all stored entries.
-    private var oldestReadVersion: UInt64 = 0
-    /// The progress of the current sweep, and the version below which it removes entries by their read version.
-    private var sweep: (next: Int, number: UInt64) = (0, 0)
-    private let limit: Int
-    private let variantLimit: Int
+    /// The entries of one key.
+    enum Content: Sendable {
+        case none
+        /// One response, in a block.
+        case packed(PackedEntry)
+        /// One response that was used lately.
+        case hot(HotEntry)
+        /// Responses that are not packed: several variants, the newest first, or a large one.
+        case objects([Variant])
+    }
 
-    /// Creates a shard with room for `limit` bytes, and for `variantLimit` Vary variants under one key.
-    init(limit: Int, variantLimit: Int) {
+    struct Slot: Sendable {
+        var content = Content.none
+        /// The number of links of a packed entry, and the links.
+        var linkCount: UInt16 = 0
+        var run: ScopeIndex.Run = 0
+        /// The version of the log at which the entries were last found valid.
+        var checkedAt: UInt64 = 0
+    }
+
+    /// The part of an entry that is compared with the log.
+    struct ComparedEntry: Sendable {
+        let readVersion: LogVersion
+        let scopes: [InvalidationScope.Fingerprint]
+    }
+
+    var slots = SlotTable()
+    var index = HashIndex()
+    var policy: ShardPolicy
+    var expiry = ExpiryWheel()
+    var scopes = ScopeIndex()
+    var heads: HeadTable
+    var pool: BlockPool
+    var hot = HotEntries()
+    /// The epoch of the read versions of packed entries.
+    var epoch: LogVersion.Epoch?
+    /// The progress of the current sweep of all entries.
+    private var sweep = Sweep()
+    /// The progress of the current sweep of the entries that have a path.
+    private var pathSweep = Sweep()
+    let limit: Int
+    let variantLimit: Int
+    /// False if an entry's cost is the size of its body; for tests of hit ratios.
+    let chargesOverhead: Bool
+
+    /// Creates a shard.
+    /// - Parameters:
+    ///   - limit: The number of bytes that it has room for.
+    ///   - variantLimit: The number of Vary variants under one key.
+    ///   - eviction: The way in which entries are chosen that are evicted.
+    init(limit: Int, variantLimit: Int, eviction: EvictionMethod = .byUse, chargesOverhead: Bool = true) {
+        self.chargesOverhead = chargesOverhead
+        self.pool = BlockPool(limit: limit)
+        self.heads = HeadTable(limit: limit / 32)
         self.limit = limit
         self.variantLimit = variantLimit
+        self.policy = ShardPolicy(eviction, capacity: limit)
     }
 
     /// The number of entries that one call, and so one hold of the lock, compares with the log or removes.
@@ -38,6 +84,19 @@ struct MemoryShard {
 
     /// The number of expired keys that a count leaves out; more of them are counted until they are swept.
     static let countLimit = 4_096
+
+    /// The number of entries that one insertion examines in search of expired ones.
+    private static let expiryBudget = 16
+
+    /// The progress of a sweep, which removes entries by their read version.
+    private struct Sweep: Sendable {
+        /// The slot to examine next.
+        var next = 0
+        /// The version below which entries are removed.
+        var number: UInt64 = 0
+        /// The lower bound of the read versions of the entries that it is for.
+        var oldest: UInt64 = 0
+    }
 
     /// The progress of a call whose amount of work is limited.
     struct Progress: Hashable {
@@ -50,13 +109,20 @@ struct MemoryShard {
     /// The number of keys, expired ones included.
     var count: Int { index.count }
 
+    /// The number of bytes that are used of the limit.
+    var bytes: Int { policy.bytes + (chargesOverhead ? hot.bytes + heads.cost + unusedBytes : 0) }
+
+    /// The number of bytes that tables and blocks take and do not use.
+    var unusedBytes: Int { pool.unusedBytes + scopes.unusedBytes + slots.unusedCount * Self.slotCost }
+
     /// Returns the number of keys that have not expired, without removing the others; a higher number if more than
     /// ``countLimit`` expired keys wait to be swept.
     func count(at now: Timestamp) -> Int {
-        index.count - expiry.count(through: now, limit: Self.countLimit)
+        index.count - expiry.count(at: now, limit: Self.countLimit) { storedUntil($0) <= now }
     }
 
-    /// Returns the entries under a key; nil if there are none, or only expired ones.
+    /// Returns the entries under a key; nil if there are none, or only expired ones. It is no use of the entries: see
+    /// ``CacheEntry/noteUse()``.
     /// - Parameters:
     ///   - number: The version of the log; entries that were found valid at that version are not compared again.
     ///   - isValid: Compares an entry with the log, and returns the log's version; called only if something was
@@ -65,62 +131,65 @@ struct MemoryShard {
         _ key: CacheKey,
         at now: Timestamp,
         number: UInt64,
-        isValid: (CacheEntry) -> Validity,
+        isValid: (ComparedEntry) -> Validity,
         dropping dropped: inout [CacheEntry]
     ) -> [CacheEntry]? {
-        guard let place = index[key] else { return nil }
-        guard let remaining = expiry.priority(of: place), now < remaining else {
-            remove(place, dropping: &dropped)
+        guard let place = place(of: key) else { return nil }
+        guard now < storedUntil(place) else {
+            remove(place, isExpired: true, dropping: &dropped)
             return nil
         }
         guard removeInvalid(place, number: number, isValid: isValid, dropping: &dropped),
             expire(place, at: now, dropping: &dropped)
         else { return nil }
-        eviction.use(place)
-        return slots[place]?.entries
+        let entries = use(place, dropping: &dropped)
+        makeRoom(at: now, dropping: &dropped)
+        return entries
     }
 
     /// Stores an entry in place of the variant that it replaces; evicts other entries as far as necessary.
     mutating func save(_ entry: CacheEntry, at now: Timestamp, number: UInt64, dropping dropped: inout [CacheEntry]) {
-        let key = entry.location.key
         entry.markUsed()
-        guard let place = index[key], var slot = slots[place] else {
-            makeRoom(for: entry.cost, at: now, dropping: &dropped)
-            insert(Slot(key: key, entries: [entry], checkedAt: number))
-            return
+        // Expired entries are removed before any that could still be used.
+        removeExpired(at: now, budget: Self.expiryBudget, dropping: &dropped)
+        guard let place = place(of: entry.location.key) else {
+            insert(entry, at: now, number: number, dropping: &dropped)
+            return shrinkTables()
         }
-        let remaining = slot.entries.saving(entry, limit: variantLimit)
-        relink(slot.entries, to: remaining, at: place)
-        dropped += slot.entries
-        bytes += Self.cost(of: remaining) - Self.cost(of: slot.entries)
+        let variants = variants(at: place)
+        let remaining = variants.map(\.entry).saving(entry, limit: variantLimit)
         // The comparison of the other variants is as old as before; the new one was found valid at `number`.
-        slot.checkedAt = remaining.count == 1 ? number : min(slot.checkedAt, number)
-        slot.entries = remaining
-        slots[place] = slot
+        let checkedAt = slots[place].checkedAt
+        slots[place].checkedAt = remaining.count == 1 ? number : min(checkedAt, number)
         noteUnswept(entry.readVersion.number)
-        expiry.set(place, to: Self.storedUntil(remaining))
-        eviction.use(place)
-        makeRoom(for: 0, at: now, dropping: &dropped)
+        replace(variants, by: remaining, at: place, dropping: &dropped)
+        makeRoom(at: now, dropping: &dropped)
+        shrinkTables()
     }
 
     /// Returns the number of the valid entries that belong to a scope, of the oldest ``batchLimit`` of them.
-    func count(of scope: InvalidationScope.Fingerprint, at now: Timestamp, isValid: (CacheEntry) -> Validity) -> Int {
-        scopes.entries(of: scope, upTo: Self.batchLimit).count { id, place in
-            let entry = slots[place]?.entries.first { ObjectIdentifier($0) == id }
-            return entry.map { now < $0.lifetimes.storedUntil && isValid($0).isValid } ?? false
+    func count(of scope: InvalidationScope.Fingerprint, at now: Timestamp, isValid: (ComparedEntry) -> Validity) -> Int
+    {
+        var entries = scopes.entries(of: scope, upTo: Self.batchLimit).compactMap { place, link in
+            variants(at: place).first { scopes.contains(link, in: $0.run) }?.entry
         }
+        for place in places(of: scope) { entries += variants(at: place).map(\.entry) }
+        return entries.count { now < $0.lifetimes.storedUntil && isValid(Self.compared($0)).isValid }
     }
 
     /// Removes the entries under a key.
     mutating func remove(_ key: CacheKey, dropping dropped: inout [CacheEntry]) {
-        if let place = index[key] { remove(place, dropping: &dropped) }
+        if let place = place(of: key) { remove(place, dropping: &dropped) }
+        shrinkTables()
     }
 
     /// Removes the variant of an entry if it still has the same read version, and the older ones that answer the same
     /// requests, so that they are not found in its place.
     mutating func discard(_ entry: CacheEntry, dropping dropped: inout [CacheEntry]) {
-        guard let place = index[entry.location.key], let slot = slots[place] else { return }
-        retain(slot.entries.discarding(entry), at: place, dropping: &dropped)
+        guard let place = place(of: entry.location.key) else { return }
+        let variants = variants(at: place)
+        retain(variants.map(\.entry).discarding(entry), of: variants, at: place, dropping: &dropped)
+        shrinkTables()
     }
 
     /// Removes expired keys, at most `limit`, and returns their number.
@@ -130,14 +199,29 @@ struct MemoryShard {
         limit: Int = Self.batchLimit,
         dropping dropped: inout [CacheEntry]
     ) -> Int {
-        var removed = 0
-        while removed < limit, let first = expiry.first, first.priority <= now {
-            remove(first.id, dropping: &dropped)
+        defer { shrinkTables() }
+        return removeExpired(at: now, limit: limit, budget: 16 * Self.batchLimit, dropping: &dropped)
+    }
+
+    @discardableResult
+    private mutating func removeExpired(
+        at now: Timestamp,
+        limit: Int = .max,
+        budget: Int,
+        dropping dropped: inout [CacheEntry]
+    ) -> Int {
+        var (removed, budget) = (0, budget)
+        while removed < limit, let place = expiry.nextExpired(at: now, budget: &budget) {
+            remove(place, isExpired: true, dropping: &dropped)
             removed += 1
         }
         return removed
     }
+}
 
+// MARK: - Removing invalidated entries
+
+extension MemoryShard {
     /// Removes the entries that the invalidation of a scope has made invalid, and compares at most `limit` entries for
     /// it, or the variants of one key.
     ///
@@ -146,26 +230,51 @@ struct MemoryShard {
     mutating func removeInvalidated(
         _ scope: InvalidationScope.Fingerprint,
         limit: Int = Self.batchLimit,
-        isValid: (CacheEntry) -> Validity,
+        isValid: (ComparedEntry) -> Validity,
         dropping dropped: inout [CacheEntry]
     ) -> Progress {
-        var compared = 0
-        while compared < limit {
-            guard let (id, place) = scopes.oldest(of: scope) else {
-                return Progress(compared: compared, isComplete: true)
+        defer { shrinkTables() }
+        var progress = Progress(compared: 0, isComplete: true)
+        // The variants of one key are compared at once, however many there are, and do not count towards the limit.
+        for place in places(of: scope) {
+            let entries = compared(at: place)
+            removeVariants(entries.map { !isValid($0).isValid }, at: place, dropping: &dropped)
+        }
+        // The entries at a prefix itself are in the chain of its path.
+        for chain in scope.kind == .prefix ? [scope, scope.ofOtherKind] : [scope] where progress.isComplete {
+            removeInvalidated(in: chain, limit: limit, isValid: isValid, &progress, dropping: &dropped)
+        }
+        return progress
+    }
+
+    private mutating func removeInvalidated(
+        in chain: InvalidationScope.Fingerprint,
+        limit: Int,
+        isValid: (ComparedEntry) -> Validity,
+        _ progress: inout Progress,
+        dropping dropped: inout [CacheEntry]
+    ) {
+        progress.isComplete = false
+        while progress.compared < limit {
+            guard let (place, link) = scopes.oldest(of: chain) else {
+                progress.isComplete = true
+                return
             }
-            guard let slot = slots[place], slot.entries.contains(where: { ObjectIdentifier($0) == id }) else {
+            guard let variant = runs(at: place).firstIndex(where: { scopes.contains(link, in: $0) }) else {
                 preconditionFailure("A chain leads to an entry that does not exist")
             }
             // All variants of a key are compared at once, since most belong to the same scopes.
-            let members = slot.entries.filter { $0.namedScopes.contains(scope) }
-            guard compared == 0 || compared + members.count <= limit else { break }
-            compared += members.count
-            let invalid = Set(members.filter { !isValid($0).isValid }.map(ObjectIdentifier.init))
-            guard invalid.contains(id) else { return Progress(compared: compared, isComplete: true) }
-            retain(slot.entries.filter { !invalid.contains(ObjectIdentifier($0)) }, at: place, dropping: &dropped)
+            let entries = compared(at: place)
+            let members = entries.count { $0.scopes.contains(chain) }
+            guard progress.compared == 0 || progress.compared + members <= limit else { return }
+            progress.compared += members
+            let invalid = entries.map { $0.scopes.contains(chain) && !isValid($0).isValid }
+            guard invalid[variant] else {
+                progress.isComplete = true
+                return
+            }
+            removeVariants(invalid, at: place, dropping: &dropped)
         }
-        return Progress(compared: compared, isComplete: false)
     }
 
     /// Removes the entries with a read version below a version: the log's floor, or the last invalidation of
@@ -175,160 +284,74 @@ struct MemoryShard {
         limit: Int = Self.batchLimit,
         dropping dropped: inout [CacheEntry]
     ) -> Progress {
-        guard oldestReadVersion < number else { return Progress(compared: 0, isComplete: true) }
+        removeEntries(readBefore: number, limit: limit, \.sweep, dropping: &dropped) { _ in true }
+    }
+
+    /// Removes the entries that have a path, in the same way: those below the prefix `/`, by its last invalidation.
+    mutating func removeEntriesWithPaths(
+        readBefore number: UInt64,
+        limit: Int = Self.batchLimit,
+        dropping dropped: inout [CacheEntry]
+    ) -> Progress {
+        removeEntries(readBefore: number, limit: limit, \.pathSweep, dropping: &dropped) {
+            $0.scopes.contains(Self.root)
+        }
+    }
+
+    private mutating func removeEntries(
+        readBefore number: UInt64,
+        limit: Int,
+        _ path: WritableKeyPath<MemoryShard, Sweep>,
+        dropping dropped: inout [CacheEntry],
+        where isConcerned: (ComparedEntry) -> Bool
+    ) -> Progress {
+        var sweep = self[keyPath: path]
+        defer {
+            self[keyPath: path] = sweep
+            shrinkTables()
+        }
+        guard sweep.oldest < number else { return Progress(compared: 0, isComplete: true) }
         if sweep.next == 0 { sweep.number = number }
         var compared = 0
         while sweep.next < slots.count, compared < limit {
-            let place = sweep.next
+            let (place, lowest) = (sweep.next, sweep.number)
             sweep.next += 1
-            guard let slot = slots[place] else {
-                compared += 1
-                continue
-            }
-            compared += slot.entries.count
-            retain(slot.entries.filter { $0.readVersion.number >= sweep.number }, at: place, dropping: &dropped)
+            let numbers = readNumbers(at: place)
+            compared += max(1, numbers.count)
+            guard numbers.contains(where: { $0 < lowest }) else { continue }
+            let marks = self.compared(at: place).map { $0.readVersion.number < lowest && isConcerned($0) }
+            removeVariants(marks, at: place, dropping: &dropped)
         }
-        guard sweep.next == slots.count else { return Progress(compared: compared, isComplete: false) }
-        (oldestReadVersion, sweep.next) = (sweep.number, 0)
-        return Progress(compared: compared, isComplete: oldestReadVersion >= number)
+        guard sweep.next >= slots.count else { return Progress(compared: compared, isComplete: false) }
+        (sweep.oldest, sweep.next) = (sweep.number, 0)
+        return Progress(compared: compared, isComplete: sweep.oldest >= number)
     }
 
-    /// Notes that an entry with this read version is stored from now on, perhaps at a place that the sweep has examined
-    /// already.
-    private mutating func noteUnswept(_ number: UInt64) {
-        oldestReadVersion = min(oldestReadVersion, number)
+    /// Notes that an entry with this read version is stored from now on, perhaps at a place that the sweeps have
+    /// examined already.
+    mutating func noteUnswept(_ number: UInt64) {
+        sweep.oldest = min(sweep.oldest, number)
         sweep.number = min(sweep.number, number)
+        pathSweep.oldest = min(pathSweep.oldest, number)
+        pathSweep.number = min(pathSweep.number, number)
     }
 
-    /// Updates the chains, and the charges of entries to budgets, to the new entries of a slot.
-    private mutating func relink(_ old: [CacheEntry], to new: [CacheEntry], at place: Int) {
-        for entry in old where !new.contains(where: { $0 === entry }) {
-            scopes.remove(ObjectIdentifier(entry), at: place)
-            entry.noteRemoved()
-        }
-        for entry in new where !old.contains(where: { $0 === entry }) {
-            scopes.add(ObjectIdentifier(entry), at: place, scopes: entry.namedScopes)
-            entry.noteStored()
-        }
-    }
+    /// True if a sweep has examined a part of the slots. An entry that moved into that part would not be examined.
+    var isSweeping: Bool { sweep.next > 0 || pathSweep.next > 0 }
+
+    /// The lower bound of the read versions of all stored entries.
+    var oldestReadVersion: UInt64 { sweep.oldest }
 
     /// Removes the invalid entries at a place. Returns true if any are left.
-    private mutating func removeInvalid(
+    mutating func removeInvalid(
         _ place: Int,
         number: UInt64,
-        isValid: (CacheEntry) -> Validity,
+        isValid: (ComparedEntry) -> Validity,
         dropping dropped: inout [CacheEntry]
     ) -> Bool {
-        guard var slot = slots[place] else { return false }
-        guard slot.checkedAt < number else { return true }
-        let validities = slot.entries.map(isValid)
-        slot.checkedAt = validities.reduce(.max) { min($0, $1.checkedVersion.number) }
-        slots[place] = slot
-        return retain(zip(slot.entries, validities).filter { $1.isValid }.map(\.0), at: place, dropping: &dropped)
-    }
-
-    /// Removes the expired variants at a place. Returns true if any are left: the slot expires with the last of its
-    /// variants.
-    private mutating func expire(_ place: Int, at now: Timestamp, dropping dropped: inout [CacheEntry]) -> Bool {
-        guard let slot = slots[place] else { return false }
-        guard slot.entries.contains(where: { $0.lifetimes.storedUntil <= now }) else { return true }
-        return retain(slot.entries.filter { now < $0.lifetimes.storedUntil }, at: place, dropping: &dropped)
-    }
-
-    /// Removes all of a slot's variants except these. Returns true if any are left.
-    @discardableResult
-    private mutating func retain(_ entries: [CacheEntry], at place: Int, dropping dropped: inout [CacheEntry]) -> Bool {
-        guard let slot = slots[place], !entries.isEmpty else {
-            remove(place, dropping: &dropped)
-            return false
-        }
-        guard entries.count < slot.entries.count else { return true }
-        relink(slot.entries, to: entries, at: place)
-        dropped += slot.entries
-        bytes += Self.cost(of: entries) - Self.cost(of: slot.entries)
-        slots[place]?.entries = entries
-        expiry.set(place, to: Self.storedUntil(entries))
-        return true
-    }
-
-    private mutating func makeRoom(for cost: Int, at now: Timestamp, dropping dropped: inout [CacheEntry]) {
-        // Expired entries are removed before any that could still be used; a few a call are enough for the rate of new
-        // ones.
-        removeExpired(at: now, limit: 16, dropping: &dropped)
-        while bytes + cost > limit {
-            if let first = expiry.first, first.priority <= now {
-                remove(first.id, dropping: &dropped)
-            } else if let victim = eviction.victim() {
-                remove(victim, dropping: &dropped)
-            } else {
-                return
-            }
-        }
-    }
-
-    private mutating func insert(_ slot: Slot) {
-        let place = free.popLast() ?? slots.count
-        if place == slots.count { slots.append(slot) } else { slots[place] = slot }
-        index[slot.key] = place
-        relink([], to: slot.entries, at: place)
-        bytes += Self.cost(of: slot.entries)
-        for entry in slot.entries { noteUnswept(entry.readVersion.number) }
-        expiry.set(place, to: Self.storedUntil(slot.entries))
-        eviction.insert(place)
-    }
-
-    private mutating func remove(_ place: Int, dropping dropped: inout [CacheEntry]) {
-        guard let slot = slots[place] else { return }
-        relink(slot.entries, to: [], at: place)
-        slots[place] = nil
-        index[slot.key] = nil
-        expiry.remove(place)
-        eviction.remove(place)
-        free.append(place)
-        bytes -= Self.cost(of: slot.entries)
-        dropped += slot.entries
-    }
-
-    private static func cost(of entries: [CacheEntry]) -> Int {
-        entries.reduce(0) { $0 + $1.cost }
-    }
-
-    private static func storedUntil(_ entries: [CacheEntry]) -> Timestamp {
-        entries.reduce(.distantPast) { max($0, $1.lifetimes.storedUntil) }
-    }
-}
-
-extension MemoryShard {
-    /// Traps if the tables disagree; for tests.
-    func validate() {
-        eviction.validate()
-        expiry.validate()
-        scopes.validate()
-        var total = 0
-        var links = 0
-        for (place, slot) in slots.enumerated() {
-            guard let slot else { continue }
-            precondition(index[slot.key] == place, "A slot the index does not know")
-            precondition(!slot.entries.isEmpty && slot.entries.count <= variantLimit, "A slot with too few or too many")
-            precondition(
-                expiry.priority(of: place) == Self.storedUntil(slot.entries),
-                "A slot with a wrong expiry"
-            )
-            for (place, entry) in slot.entries.enumerated() {
-                precondition(!slot.entries[(place + 1)...].contains(where: entry.replaces), "A variant twice")
-            }
-            for entry in slot.entries {
-                precondition(oldestReadVersion <= entry.readVersion.number, "An entry that no sweep would look at")
-                let linked = scopes.scopes(of: ObjectIdentifier(entry), at: place)
-                precondition(Set(linked) == Set(entry.namedScopes), "An entry that an invalidation would not find")
-            }
-            links += slot.entries.reduce(0) { $0 + $1.namedScopes.count }
-            total += Self.cost(of: slot.entries)
-        }
-        precondition(links == scopes.count, "A link to an entry that is not stored")
-        precondition(total == bytes, "The bytes do not add up")
-        precondition(bytes <= limit, "More bytes than the limit")
-        precondition(index.count == eviction.count && index.count == expiry.count, "Tables of different length")
-        precondition(index.count + free.count == slots.count, "A lost slot")
+        guard slots[place].checkedAt < number else { return true }
+        let validities = compared(at: place).map(isValid)
+        slots[place].checkedAt = validities.reduce(.max) { min($0, $1.checkedVersion.number) }
+        return removeVariants(validities.map { !$0.isValid }, at: place, dropping: &dropped)
     }
 }

@@ -7,9 +7,11 @@ import Synchronization
 /// A store in the memory of this process: sharded, bounded in bytes with everything charged, and lost when the process
 /// ends.
 ///
-/// A hit takes one shard's lock and copies nothing. It takes the log's lock only if something was invalidated since the
-/// entry was last found valid, which a comparison of two numbers shows. An invalidation finds the entries to remove by
-/// their scope (`ScopeIndex`) and compares no others: a few at once, more in the background.
+/// Small responses are packed into one block of bytes each, and those that were used lately are there as objects, too.
+/// A hit takes one shard's lock, and copies nothing if the entry was used lately. It takes the log's lock only if
+/// something was invalidated since the entry was last found valid, which a comparison of two numbers shows. An
+/// invalidation finds the entries to remove by their scope (`ScopeIndex`) and compares no others: a few at once, more
+/// in the background.
 public final class MemoryStore: CacheStore {
     /// The invalidation log, and the invalidations whose entries have not been removed yet.
     private struct Log: Sendable {
@@ -21,9 +23,9 @@ public final class MemoryStore: CacheStore {
     private final class LockedShard: Sendable {
         let state: NIOLockedValueBox<MemoryShard>
 
-        init(limit: Int, variantLimit: Int) {
-            state = NIOLockedValueBox(MemoryShard(limit: limit, variantLimit: variantLimit))
-        }
+        init(_ shard: MemoryShard) { state = NIOLockedValueBox(shard) }
+
+        deinit { state.withLockedValue { $0.deallocateBlocks() } }
     }
 
     /// The number of variants stored under one key, unless a store is made with another one.
@@ -48,12 +50,14 @@ public final class MemoryStore: CacheStore {
     ///   - entryLimit: The size of the largest entry, everything charged; by default a body of 1 MiB has room with its
     ///     head (``CacheEntry/limit(forBodiesOf:)``). It is never more than a shard's part of `limit`.
     ///   - shardCount: The number of locks; by default as many as the cores can use, and few enough that each shard has
-    ///     room for 48 of the largest entries.
+    ///     room for 64 of the largest entries.
     ///   - logLimit: The memory of the invalidation log, 16 MiB by default. It has room for the versions of some
     ///     170,000 keys, paths and tags, which responses that are being fetched are compared with: a response is not
     ///     stored if its fetch began before the log's oldest version. Stored responses do not depend on it.
     ///   - variantLimit: The number of variants stored under one key, 64 by default; beyond it the least recently used
     ///     one is evicted.
+    ///   - evicting: The way in which the store chooses the entries that it evicts when it is full, by default
+    ///     ``EvictionMethod/byUse``.
     ///   - sweepInterval: The time between two removals of expired entries by `run()`, 1 second by default.
     ///   - clock: The clock of `run()`; a test can move its own.
     public convenience init(
@@ -62,6 +66,7 @@ public final class MemoryStore: CacheStore {
         shardCount: Int? = nil,
         logLimit: ByteCount = .mebibytes(16),
         variantLimit: Int = MemoryStore.defaultVariantLimit,
+        evicting: EvictionMethod = .byUse,
         sweepInterval: Duration = .seconds(1),
         clock: WallClock = .system
     ) {
@@ -71,18 +76,22 @@ public final class MemoryStore: CacheStore {
             shardCount: shardCount,
             versionLimit: logLimit.bytes / InvalidationLog.versionCost,
             variantLimit: variantLimit,
+            evicting: evicting,
             sweepInterval: sweepInterval,
             clock: clock
         )
     }
 
     /// Creates a store whose log has room for the versions of `versionLimit` keys, paths and tags.
+    /// - Parameter chargesOverhead: False if an entry's cost is the size of its body; for tests of hit ratios.
     package init(
         limit: ByteCount,
         entryLimit: ByteCount = CacheEntry.limit(forBodiesOf: .mebibytes(1)),
         shardCount: Int? = nil,
         versionLimit: Int,
         variantLimit: Int = MemoryStore.defaultVariantLimit,
+        evicting: EvictionMethod = .byUse,
+        chargesOverhead: Bool = true,
         sweepInterval: Duration = .seconds(1),
         clock: WallClock = .system
     ) {
@@ -91,7 +100,14 @@ public final class MemoryStore: CacheStore {
         let shardCount = max(1, shardCount ?? Self.shardCount(limit: limit, entryLimit: wanted))
         self.entryLimit = Self.entryLimit(wanted, within: limit, shardCount: shardCount)
         self.shards = (0..<shardCount).map { _ in
-            LockedShard(limit: limit.bytes / shardCount, variantLimit: max(1, variantLimit))
+            LockedShard(
+                MemoryShard(
+                    limit: limit.bytes / shardCount,
+                    variantLimit: max(1, variantLimit),
+                    eviction: evicting,
+                    chargesOverhead: chargesOverhead
+                )
+            )
         }
         let log = InvalidationLog(limit: max(1, versionLimit))
         self.epoch = log.epoch
@@ -198,7 +214,7 @@ public final class MemoryStore: CacheStore {
     }
 
     /// Compares an entry that is in a shard with the log.
-    private func validityOfStored(_ entry: CacheEntry) -> Validity {
+    private func validityOfStored(_ entry: MemoryShard.ComparedEntry) -> Validity {
         log.withLockedValue {
             Validity(
                 isValid: $0.log.isValid(stored: entry.readVersion, scopes: entry.scopes),
@@ -214,29 +230,9 @@ public final class MemoryStore: CacheStore {
         }
     }
 
+    /// The shards are chosen by the upper half of the hash, and the slots of a shard by the lower half.
     private func shard(of key: CacheKey) -> LockedShard {
-        shards.count == 1 ? shards[0] : shards[Int(UInt(bitPattern: key.hash) % UInt(shards.count))]
-    }
-
-    /// Returns the entry limit of a store of this size that is created for entries up to `wanted`.
-    /// - Parameters:
-    ///   - wanted: The entry limit that the store is created with.
-    ///   - limit: The size of the store.
-    ///   - shardCount: The number of locks, as in the initialiser.
-    public static func entryLimit(
-        _ wanted: ByteCount,
-        within limit: ByteCount,
-        shardCount: Int? = nil
-    ) -> ByteCount {
-        let wanted = min(wanted, limit)
-        let count = max(1, shardCount ?? Self.shardCount(limit: limit, entryLimit: wanted))
-        return min(wanted, .bytes(limit.bytes / count))
-    }
-
-    private static func shardCount(limit: ByteCount, entryLimit: ByteCount) -> Int {
-        let byCores = 4 * System.coreCount
-        let bySize = limit.bytes / 48 / max(1, entryLimit.bytes)
-        return max(1, min(byCores, bySize))
+        shards.count == 1 ? shards[0] : shards[Int((UInt(bitPattern: key.hash) >> 32) % UInt(shards.count))]
     }
 }
 
@@ -323,6 +319,13 @@ extension MemoryStore {
     ) -> MemoryShard.Progress {
         // The removed entries are released outside the lock.
         var dropped: [CacheEntry] = []
+        if scope == MemoryShard.root {
+            let number = log.withLockedValue { $0.log.newestVersion(onStored: CollectionOfOne(scope)) }
+            let progress = shard.state.withLockedValue {
+                $0.removeEntriesWithPaths(readBefore: number, limit: limit, dropping: &dropped)
+            }
+            guard progress.isComplete else { return progress }
+        }
         return shard.state.withLockedValue { shard in
             shard.removeInvalidated(scope, limit: limit, isValid: validityOfStored, dropping: &dropped)
         }

@@ -9,18 +9,6 @@
 /// variants[entry.location.key, default: StoredVariants()].save(entry)
 /// ```
 public struct StoredVariants: Sendable {
-    /// An entry that counts as stored for as long as this exists.
-    private final class StoredEntry: Sendable {
-        let entry: CacheEntry
-
-        init(_ entry: CacheEntry) {
-            self.entry = entry
-            entry.noteStored()
-        }
-
-        deinit { entry.noteRemoved() }
-    }
-
     private var stored: [StoredEntry] = []
 
     /// Creates an empty collection.

@@ -4,7 +4,7 @@ extension CacheKey {
     /// Creates the key of a cached value: `value:recommendations:42`.
     ///
     /// A value's key is `value:`, its name and its parts, separated by `:`, each percent-encoded, so that different
-    /// parts never make the same key. The keys of routes begin with their method: no request has the key of a value.
+    /// texts never make the same key. The keys of routes begin with their method: no request has the key of a value.
     /// - Parameters:
     ///   - name: The name of the values of one kind, such as `recommendations`.
     ///   - parts: The texts that distinguish the values of one name, in order.
@@ -33,6 +33,25 @@ extension EntryLocation {
 
     /// True if a cached value is stored here, and not the response of a route.
     var isOfValue: Bool { CachePath(valuesIn: target) != nil }
+
+    /// The tags of a response that is made from the cached value here, besides those of the value itself: one for the
+    /// value's key, and one for its name.
+    var dependentTags: [CacheTag] { [CacheTag(dependingOn: target), CacheTag(dependingOn: key.description)] + tags }
+}
+
+extension CacheTag {
+    /// Creates the tag of the responses that are made from a value with this key, or from values with this name.
+    fileprivate init(dependingOn text: String) { self.init("=", text) }
+
+    /// True if a response has the tag because it is made from a value.
+    var isOfDependents: Bool { description.utf8.starts(with: "=:".utf8) }
+}
+
+extension CacheKey {
+    /// The scope of the responses that are made from the cached value with this key; nil if it is the key of a route.
+    var dependents: InvalidationScope? {
+        description.utf8.starts(with: "value:".utf8) ? .tag(CacheTag(dependingOn: description)) : nil
+    }
 }
 
 extension CachePath {
@@ -51,5 +70,20 @@ extension InvalidationScope {
             preconditionFailure("A group of values must have a path")
         }
         return .path(path)
+    }
+}
+
+extension [InvalidationScope] {
+    /// The scopes, with those of the responses that are made from the cached values among them.
+    var withDependents: [InvalidationScope] {
+        self
+            + compactMap { scope in
+                switch scope {
+                case .key(let key): key.dependents
+                case .path(let path) where path.description.utf8.starts(with: "value:".utf8):
+                    .tag(CacheTag(dependingOn: path.description))
+                case .path, .prefix, .tag, .everything: nil
+                }
+            }
     }
 }

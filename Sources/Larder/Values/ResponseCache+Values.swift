@@ -60,7 +60,8 @@ extension ResponseCache {
     /// }
     /// ```
     /// An error of this type that `make` throws is stored as a value is: it is thrown to all tasks that ask for the
-    /// value until its lifetime is over, by every process that shares the store. Other errors are not stored.
+    /// value in this way until its lifetime is over, by every process that shares the store. Other errors are not
+    /// stored. The other functions take a stored error for a missing value.
     /// - Parameters:
     ///   - name: The name of the values of one kind and type.
     ///   - parts: The texts that distinguish the values of this name.
@@ -82,7 +83,7 @@ extension ResponseCache {
                 let value = try await make()
                 return Made(value: .value(value), lifetime: try policy.lifetime(of: value))
             } catch let failure as Failure {
-                return Made(value: .failure(failure), lifetime: failureLifetime)
+                return Made(value: .failure(failure), lifetime: failureLifetime, isFailure: true)
             }
         }
         switch result {
@@ -110,25 +111,32 @@ extension ResponseCache {
         _ make: @escaping @Sendable () async throws -> Made<Value>
     ) async throws -> Value {
         let cacheable = CacheableRequest(value: name, parts, policy)
-        FetchContext.noteValue(taggedBy: cacheable.location.tags)
-        if let entry = findFresh(cacheable, at: clock.now), let value = try? entry.decoded(as: Value.self) {
-            FetchContext.noteValue(taggedBy: entry.tags)
-            record(.hit(cacheable.location.key, .fresh))
+        FetchContext.noteValue(taggedBy: cacheable.location.dependentTags)
+        if let (entry, _) = findFresh(cacheable, at: clock.now), let value = try? entry.decoded(as: Value.self) {
+            FetchContext.noteValue(taggedBy: entry.location.dependentTags + entry.tags)
+            recordHit(entry, cacheable.location.key, .fresh)
             return value
         }
         serviceReminder.check(at: clock.now, logger)
         let origin = ValueOrigin { try ValueResponse(try await make()) }
         let response = try await answer(cacheable, from: origin)
         do {
-            let value = try await response.value()
-            // A value that is made from others has their tags, too.
-            if let entry = response.entry { FetchContext.noteValue(taggedBy: entry.location.tags + entry.tags) }
-            return value
+            return try await value(of: response)
         } catch let error as DecodingError {
             guard let entry = response.entry else { throw error }
             await discardUndecodable(entry, error)
         }
-        return try await answer(cacheable, from: origin).value()
+        return try await value(of: answer(cacheable, from: origin))
+    }
+
+    /// Returns the value of a response. A value that is made from it has its tags, too.
+    private func value<Value: Codable & Sendable>(of response: ValueResponse<Value>) async throws -> Value {
+        let value = try await response.value()
+        guard let entry = response.entry else { return value }
+        FetchContext.noteValue(taggedBy: entry.location.dependentTags + entry.tags)
+        let (freshUntil, generatedAt) = (entry.lifetimes.freshUntil, entry.lifetimes.generatedAt)
+        if generatedAt < freshUntil, freshUntil <= clock.now { FetchContext.noteStaleValue() }
+        return value
     }
 }
 
@@ -137,7 +145,9 @@ extension ResponseCache {
 extension ResponseCache {
     /// Stores a value, in place of the one with this name and these parts.
     ///
-    /// The former value is invalidated first, so that no fetch that began earlier stores an older value afterwards.
+    /// The former value is invalidated first, so that no fetch that began earlier stores an older value afterwards. If
+    /// one of the value's tags or its name is invalidated during the call, the value is not stored. An invalidation
+    /// between reading the data and this call is not noticed: use `value` where that matters.
     /// - Returns: The result of that invalidation. If it is pending, the store cannot be reached, and the value is not
     ///   stored.
     /// - Throws: `EncodingError` if the value is not JSON.
@@ -151,9 +161,10 @@ extension ResponseCache {
     ) async throws -> InvalidationResult {
         let cacheable = CacheableRequest(value: name, parts, .fresh(for: lifetime).tagged(tags))
         let response = try ValueResponse(Made(value: value))
+        let readVersion = await store.load(cacheable.location, for: nil, at: clock.now).readVersion
         let removal = await remove(cacheable.location.key)
         let origin = ValueOrigin { response }
-        await tasks.finish { await self.fill(cacheable, from: origin) }
+        await tasks.finish { await self.fill(cacheable, from: origin, readAt: readVersion) }
         return removal.invalidation
     }
 
@@ -167,7 +178,7 @@ extension ResponseCache {
     ) async -> Value? {
         let cacheable = CacheableRequest(value: name, parts, .fresh(for: .zero))
         let key = cacheable.location.key
-        var entry = findFresh(cacheable, at: clock.now)
+        var entry = findFresh(cacheable, at: clock.now)?.entry
         if entry == nil {
             let now = clock.now
             let lookup = await store.load(cacheable.location, for: nil, at: now)
@@ -179,8 +190,8 @@ extension ResponseCache {
         }
         do {
             let value = try entry.decoded(as: type)
-            FetchContext.noteValue(taggedBy: entry.location.tags + entry.tags)
-            record(.hit(key, .fresh))
+            FetchContext.noteValue(taggedBy: entry.location.dependentTags + entry.tags)
+            recordHit(entry, key, .fresh)
             return value
         } catch {
             logUndecodable(key, error)
@@ -213,7 +224,7 @@ extension CacheableRequest {
             hasAuthorization: false,
             isForUser: false,
             location: EntryLocation(value: name, parts: parts, tags: policy.tags),
-            policy: policy
+            sharedPolicy: SharedPolicy(policy)
         )
     }
 }
@@ -238,10 +249,4 @@ extension CachePolicy {
         guard let lifetime = rules.lifetimes[404], try ValueCoding.isNull(value) else { return nil }
         return lifetime
     }
-}
-
-/// A value, or an error that is stored in its place.
-private enum ValueOrFailure<Value: Codable & Sendable, Failure: Error & Codable>: Codable, Sendable {
-    case value(Value)
-    case failure(Failure)
 }

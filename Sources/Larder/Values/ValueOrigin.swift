@@ -23,10 +23,13 @@ struct ValueOrigin<Value: Codable & Sendable>: Origin {
     func mayBeDueToRequest(_ error: any Error) -> Bool { false }
 }
 
-/// A value that was made, with the lifetime that it has because of what it is; nil for the lifetime of its policy.
+/// A value that was made, with the lifetime that it has because it is nil or an error; nil for the lifetime of its
+/// policy.
 struct Made<Value: Sendable>: Sendable {
     let value: Value
     var lifetime: Duration?
+    /// True if an error is stored in place of the value.
+    var isFailure = false
 }
 
 /// A cached value as a response of an origin.
@@ -50,8 +53,9 @@ struct ValueResponse<Value: Codable & Sendable>: OriginResponse {
         let bytes = try ValueCoding.encode(made.value)
         self.head = HTTPResponse(status: .ok, headerFields: [.contentType: "application/json"])
         if let lifetime = made.lifetime {
-            head.headerFields[.larderCacheControl] = HandlerDirective.fresh(for: lifetime).fieldValue
+            head.headerFields[.larderCacheControl] = HandlerDirective.only(for: lifetime).fieldValue
         }
+        if made.isFailure { head.headerFields[.larderFailure] = "1" }
         self.content = .made(made.value, bytes)
     }
 
@@ -102,13 +106,17 @@ struct ValueResponse<Value: Codable & Sendable>: OriginResponse {
         switch content {
         case .made(let value, _): return value
         case .stored(_, let entry?): return try entry.decoded(as: Value.self)
-        case .stored(let bytes, nil): return try ValueCoding.decode(bytes, as: Value.self)
+        case .stored(let bytes, nil): return try decode(bytes)
         case .arriving(let reader):
             var bytes = ByteBuffer()
             while let part = try await reader.next() { bytes.writeImmutableBuffer(part) }
-            return try ValueCoding.decode(bytes, as: Value.self)
-        case .none: return try ValueCoding.decode(ByteBuffer(), as: Value.self)
+            return try decode(bytes)
+        case .none: return try decode(ByteBuffer())
         }
+    }
+
+    private func decode(_ bytes: ByteBuffer) throws -> Value {
+        try ValueCoding.decode(bytes, as: Value.self, isFailure: head.headerFields.contains(.larderFailure))
     }
 }
 
@@ -123,8 +131,52 @@ enum ValueCoding {
         try encode(value) == ByteBuffer(string: "null")
     }
 
-    static func decode<Value: Decodable>(_ bytes: ByteBuffer, as type: Value.Type) throws -> Value {
-        try JSONDecoder().decode(type, from: Data(bytes.readableBytesView))
+    /// Returns a value, or the error that is stored in its place, if the type can be either.
+    /// - Throws: A `DecodingError` if the bytes are no such value.
+    static func decode<Value: Decodable>(
+        _ bytes: ByteBuffer,
+        as type: Value.Type,
+        isFailure: Bool
+    ) throws -> Value {
+        guard !isFailure || type is any FailureHolding.Type else {
+            let context = DecodingError.Context(codingPath: [], debugDescription: "An error is stored, and no value")
+            throw DecodingError.valueNotFound(type, context)
+        }
+        let decoder = JSONDecoder()
+        decoder.userInfo[.isFailure] = isFailure
+        return try decoder.decode(type, from: Data(bytes.readableBytesView))
+    }
+}
+
+extension CodingUserInfoKey {
+    /// True if the decoded bytes are an error.
+    fileprivate static let isFailure: CodingUserInfoKey = {
+        guard let key = CodingUserInfoKey(rawValue: "larder.isFailure") else {
+            preconditionFailure("A key can have any text")
+        }
+        return key
+    }()
+}
+
+/// A type that holds a value, or an error that is stored in its place.
+private protocol FailureHolding {}
+
+/// A value, or an error that is stored in its place. Each is encoded as it is, so that values can also be read as what
+/// they are.
+enum ValueOrFailure<Value: Codable & Sendable, Failure: Error & Codable>: Codable, Sendable, FailureHolding {
+    case value(Value)
+    case failure(Failure)
+
+    init(from decoder: any Decoder) throws {
+        let isFailure = decoder.userInfo[.isFailure] as? Bool == true
+        self = isFailure ? .failure(try Failure(from: decoder)) : .value(try Value(from: decoder))
+    }
+
+    func encode(to encoder: any Encoder) throws {
+        switch self {
+        case .value(let value): try value.encode(to: encoder)
+        case .failure(let failure): try failure.encode(to: encoder)
+        }
     }
 }
 
@@ -140,9 +192,13 @@ final class DecodedValue: Sendable {
     private let holder = NIOLockedValueBox<(any AnyObject & Sendable)?>(nil)
 
     /// Returns the value of this type, decoded from `bytes` unless it has been decoded before.
-    func value<Value: Decodable & Sendable>(of bytes: ByteBuffer, as type: Value.Type) throws -> Value {
+    func value<Value: Decodable & Sendable>(
+        of bytes: ByteBuffer,
+        as type: Value.Type,
+        isFailure: Bool
+    ) throws -> Value {
         if let known = holder.withLockedValue({ $0 }) as? Holder<Value> { return known.value }
-        let value = try ValueCoding.decode(bytes, as: type)
+        let value = try ValueCoding.decode(bytes, as: type, isFailure: isFailure)
         holder.withLockedValue { $0 = Holder(value) }
         return value
     }

@@ -1,19 +1,19 @@
 import HTTPCaching
 
 /// The text form of durations in a configuration: a whole number and its unit.
-enum DurationText {
+package enum DurationText {
     /// The longest valid duration: 3,650 days, about ten years.
     static let longest = Duration.seconds(3_650 * 86_400)
 
     /// The expected form of a duration, for messages.
-    static let expectation = "a number and a unit, such as 500ms, 30s, 5m, 2h or 1d"
+    package static let expectation = "a number and a unit, such as 500ms, 30s, 5m, 2h or 1d"
 
     private static let units: [(suffix: String, milliseconds: Int64)] = [
         ("ms", 1), ("s", 1_000), ("m", 60_000), ("h", 3_600_000), ("d", 86_400_000),
     ]
 
     /// Returns the duration that a text such as `500ms`, `30s`, `5m`, `2h` or `1d` stands for; nil for any other text.
-    static func parse(_ text: String) -> Duration? {
+    package static func parse(_ text: String) -> Duration? {
         let digits = text.utf8.prefix(while: ASCII.isDigit)
         let suffix = text.utf8.dropFirst(digits.count)
         guard let unit = units.first(where: { $0.suffix.utf8.elementsEqual(suffix) }),

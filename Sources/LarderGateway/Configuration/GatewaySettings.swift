@@ -197,6 +197,9 @@ public struct GatewaySettings: Sendable {
     public init(origin: OriginAddress) {
         self.origin = origin
     }
+
+    /// True to answer hits on the event loop. A test switches it off to compare the responses.
+    package var answersAtOnce = true
 }
 
 extension GatewaySettings {

@@ -12,7 +12,8 @@ public final class Route: Sendable {
     /// The name of the origin in the file; nil if it does not have one.
     public let originName: String?
     /// The cache policy. If nothing is cached, it still has the scopes that a write invalidates.
-    public let policy: CachePolicy
+    public var policy: CachePolicy { sharedPolicy.policy }
+    let sharedPolicy: SharedPolicy
     /// True if responses may be cached.
     public let isCached: Bool
 
@@ -27,7 +28,7 @@ public final class Route: Sendable {
         self.name = name
         self.origin = origin
         self.originName = originName
-        self.policy = isCached ? policy : policy.bypassing(.everything)
+        self.sharedPolicy = SharedPolicy(isCached ? policy : policy.bypassing(.everything))
         self.isCached = isCached
     }
 

@@ -118,6 +118,8 @@ final class SlowReaderHandler: ChannelOutboundHandler {
     private let timer: RateTimer
     /// The number of all bytes that were written.
     private var written = 0
+    /// The number of bytes that the socket had not taken after the last flush.
+    private(set) var unsentBytes = 0
     private let buffered: (ChannelHandlerContext) -> Int
 
     /// Creates a handler.
@@ -134,10 +136,9 @@ final class SlowReaderHandler: ChannelOutboundHandler {
 
     func flush(context: ChannelHandlerContext) {
         context.flush()
-        guard !timer.isRunning else { return }
-        let left = buffered(context)
-        guard left > 0 else { return }
-        timer.start(on: context.eventLoop, moved: written - left) {
+        unsentBytes = buffered(context)
+        guard unsentBytes > 0, !timer.isRunning else { return }
+        timer.start(on: context.eventLoop, moved: written - unsentBytes) {
             let left = self.buffered(context)
             return left > 0 ? .pending(moved: self.written - left) : .nothingPending
         } onSlow: {

@@ -47,6 +47,8 @@ struct HTTP1ConnectionState {
     private var pending: [Request] = []
     /// True if a response is being written.
     private var isAnswering = false
+    /// True if the socket has not taken all of the responses that were written at once.
+    private var isSending = false
     /// True if the response that is being written is the last.
     private var isLast = false
     /// True if more of a request's content is to come.
@@ -62,7 +64,7 @@ struct HTTP1ConnectionState {
     private(set) var isNew = true
 
     /// The number of requests that are not answered completely.
-    var unanswered: Int { pending.count + (isAnswering ? 1 : 0) }
+    var unanswered: Int { pending.count + (isAnswering ? 1 : 0) + (isSending ? 1 : 0) }
 
     /// True if the client does not send anything more, and one response is left. Earlier responses are written in any
     /// case, since their requests were complete before the client stopped sending (as in nginx). So is the refusal of a
@@ -82,6 +84,21 @@ struct HTTP1ConnectionState {
 
     /// Notes the end of a request.
     mutating func endRequest() { isInContent = false }
+
+    /// True if every request is read completely and answered, and another one may follow.
+    var isIdle: Bool { unanswered == 0 && !isInContent && !isDone && !isInputClosed }
+
+    /// Notes a request that was read and answered completely while the connection was idle.
+    mutating func answerAtOnce() { isNew = false }
+
+    /// Notes that the socket has not taken all of the responses that were written at once.
+    mutating func beginSending() { isSending = true }
+
+    /// Notes that the socket has taken them, or that they were lost with the connection.
+    mutating func endSending() -> Action {
+        isSending = false
+        return isInputClosed && unanswered == 0 ? .endOutput : .none
+    }
 
     /// Notes a request that is answered without being read. Nothing is read after it.
     mutating func refuse(isHTTP10: Bool = false, isHead: Bool = false) {

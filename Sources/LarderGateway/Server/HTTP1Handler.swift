@@ -28,6 +28,7 @@ final class HTTP1Handler: ChannelDuplexHandler {
     private let presence: ClientPresence
     private let options: HTTPOptions
     private let recorder: HeadRecorder
+    private let responder: any ClientResponder
     private var state = HTTP1ConnectionState()
     private var phase = Phase.open
     private let idle: IdleTimer
@@ -35,23 +36,47 @@ final class HTTP1Handler: ChannelDuplexHandler {
     /// True if the connection is to read more bytes of the client.
     private var isReading = false
     private var dropsBody = false
-    /// The number of responses that were written completely.
+    /// The number of responses that were written completely, without those that were sent at once.
     private var answered = 0
+    /// The head of a request without content that may be answered at once, until its end is read, and the response to
+    /// an equal request before.
+    private var held: (head: HTTPRequestHead, known: KnownResponse?)?
+    /// The context of the encoder, from which encoded responses are written.
+    private var encoder: ChannelHandlerContext?
+    /// The handler that knows what the socket has not taken; nil if clients may read as slowly as they like.
+    private var slowReader: SlowReaderHandler?
+    /// True if a response was sent at once, and not flushed.
+    private var isFlushDue = false
+    /// The responses that were sent at once, are not flushed, and have a body that is shared with the store.
+    private var unsent: [EncodedResponse] = []
 
-    init(_ client: ClientConnection, _ presence: ClientPresence, _ options: HTTPOptions, _ recorder: HeadRecorder) {
+    init(
+        _ client: ClientConnection,
+        _ presence: ClientPresence,
+        _ options: HTTPOptions,
+        _ recorder: HeadRecorder,
+        _ responder: any ClientResponder
+    ) {
         self.client = client
         self.presence = presence
         self.options = options
         self.recorder = recorder
+        self.responder = responder
         self.idle = IdleTimer(options.idleTimeout)
         self.pace = RateTimer(options.rate)
     }
 
     func handlerAdded(context: ChannelHandlerContext) {
+        encoder = try? context.pipeline.syncOperations.context(handlerType: HTTPResponseEncoder.self)
+        slowReader = try? context.pipeline.syncOperations.handler(type: SlowReaderHandler.self)
+        recorder.answerAgain = { [unowned self] in answerAgain($0) }
         if context.channel.isActive { begin(context) }
     }
 
     func handlerRemoved(context: ChannelHandlerContext) {
+        encoder = nil
+        slowReader = nil
+        recorder.answerAgain = nil
         idle.cancel()
         pace.cancel()
     }
@@ -82,11 +107,20 @@ final class HTTP1Handler: ChannelDuplexHandler {
         switch unwrapInboundIn(data) {
         case .head(let head):
             recorder.completeHead()
-            if !state.isDone { read(head, context) }
+            guard !state.isDone else { return }
+            if !hold(head) { read(head, context) }
         case .body(let part):
             if state.isInContent { fire(.body(part), context) }
         case .end:
             recorder.completeMessage()
+            if let (head, known) = held {
+                held = nil
+                if let known, let response = responder.repeat(known, to: head, on: client) {
+                    recorder.noteRepeated(known, for: head)
+                    return send(response)
+                }
+                read(head, context, isComplete: true)
+            }
             guard state.isInContent else { return }
             state.endRequest()
             fire(.end, context)
@@ -97,6 +131,7 @@ final class HTTP1Handler: ChannelDuplexHandler {
         isReading = false
         watchPace(context)
         context.fireChannelReadComplete()
+        if isFlushDue { flushResponses(context) }
         // After the last response, only this handler asks for more bytes.
         if case .lingering = phase { context.read() }
     }
@@ -126,7 +161,8 @@ final class HTTP1Handler: ChannelDuplexHandler {
         return state.isInContent || recorder.isInHead && !state.isDone
     }
 
-    private func read(_ head: HTTPRequestHead, _ context: ChannelHandlerContext) {
+    /// Reads a head, and sends the response at once if the request is complete and the response is in memory.
+    private func read(_ head: HTTPRequestHead, _ context: ChannelHandlerContext, isComplete: Bool = false) {
         var normalized = head
         var refusal = HTTP1RequestValidator.normalize(&normalized).map { RequestRefusal($0) }
         var request: HTTPRequest?
@@ -143,6 +179,9 @@ final class HTTP1Handler: ChannelDuplexHandler {
             return refuse(refusal, isHTTP10: isHTTP10, isHead: head.method == .HEAD, context)
         }
         guard let request else { preconditionFailure("A request that is not refused must have been read") }
+        if isComplete, let response = responder.respondAtOnce(to: request, readFrom: head, on: client) {
+            return send(response)
+        }
         // The decoder reads nothing after a request that asks for an upgrade. Such a request is answered like any
         // other.
         let closes = !head.isKeepAlive || head.headers.contains(name: "Upgrade")
@@ -166,6 +205,10 @@ final class HTTP1Handler: ChannelDuplexHandler {
             return context.close(promise: nil)
         }
         guard case .open = phase else { return }
+        if let (head, _) = held {
+            held = nil
+            read(head, context)
+        }
         breakOff(
             state.isInContent
                 ? RequestRefusal("The content is incomplete or malformed")
@@ -187,6 +230,68 @@ final class HTTP1Handler: ChannelDuplexHandler {
 
     private func fire(_ part: ClientPart, _ context: ChannelHandlerContext) {
         context.fireChannelRead(wrapInboundOut(part))
+    }
+
+    // MARK: - Responses that are sent at once
+
+    /// True if every request is answered, another one may follow, and the client reads its responses. A client that
+    /// does not is left to the task of the connection, which waits for it.
+    private var isReadyToAnswer: Bool {
+        state.isIdle && encoder != nil && client.channel.isWritable && !options.drain.isDraining
+    }
+
+    /// Holds the head of a request until its end is read, if the response can be sent then.
+    /// - Returns: False if the head is to be read now.
+    private func hold(_ head: HTTPRequestHead) -> Bool {
+        guard isReadyToAnswer else { return false }
+        let known = responder.knownResponse(to: head, on: client)
+        // A head that equals one without content has none.
+        guard known != nil || head.mayBeAnsweredAtOnce else { return false }
+        held = (head, known)
+        return true
+    }
+
+    /// Answers a request that has the same bytes as an earlier one.
+    /// - Returns: False if the request is to be decoded.
+    private func answerAgain(_ request: RepeatedRequest) -> Bool {
+        guard case .open = phase, isReadyToAnswer,
+            let response = responder.repeat(request.known, to: request.head, on: client)
+        else { return false }
+        idle.touch()
+        send(response)
+        return true
+    }
+
+    private func send(_ response: EncodedResponse) {
+        guard let encoder else { preconditionFailure("Responses are sent at once only if there is an encoder") }
+        state.answerAtOnce()
+        client.noteAnswered()
+        isFlushDue = true
+        encoder.write(NIOAny(IOData.byteBuffer(response.bytes)), promise: nil)
+        guard let rest = response.rest else { return }
+        encoder.write(NIOAny(IOData.byteBuffer(rest.body)), promise: nil)
+        unsent.append(response)
+    }
+
+    /// Flushes the responses that were sent at once. While the socket has not taken all of them, they count as under
+    /// way, and their memory is held.
+    private func flushResponses(_ context: ChannelHandlerContext) {
+        isFlushDue = false
+        context.flush()
+        defer { unsent.removeAll(keepingCapacity: true) }
+        guard let encoder, (slowReader?.unsentBytes ?? context.channel.bufferedBytes) > 0 else { return }
+        let holders = unsent.compactMap { responder.holder(of: $0, on: client) }
+        state.beginSending()
+        client.beginRequest()
+        let sent = context.eventLoop.makePromise(of: Void.self)
+        sent.futureResult.assumeIsolated().whenComplete { _ in
+            withExtendedLifetime(holders) {}
+            self.client.endRequests()
+            self.follow(self.state.endSending(), context)
+            self.watchIdleness(context)
+            if self.options.drain.isListenerClosed { self.endWhenIdle(context) }
+        }
+        encoder.writeAndFlush(NIOAny(IOData.byteBuffer(ByteBuffer())), promise: sent)
     }
 
     // MARK: - Responses
@@ -227,20 +332,7 @@ final class HTTP1Handler: ChannelDuplexHandler {
             return succeed(promise)
         }
         dropsBody = framing.dropsBody
-        var head = HTTPResponseHead(response)
-        // "A server MUST NOT send a response containing Transfer-Encoding unless the corresponding request indicates
-        // HTTP/1.1 (or later minor revisions)" (RFC 9112 §6.1): the encoder goes by the version.
-        if framing.isHTTP10 { head.version = .http1_0 }
-        // "A server that does not support persistent connections MUST send the "close" connection option in every
-        // response message that does not have a 1xx (Informational) status code" (§9.3). A server that ends one
-        // connection may send it as well. HTTP/1.0 clients need a field that says that the connection persists
-        // (§C.2.2).
-        if framing.closes {
-            head.headers.replaceOrAdd(name: "Connection", value: "close")
-        } else if framing.isHTTP10 {
-            head.headers.replaceOrAdd(name: "Connection", value: "keep-alive")
-        }
-        context.write(wrapOutboundOut(.head(head)), promise: promise)
+        context.write(wrapOutboundOut(.head(HTTPResponseHead(response, in: framing))), promise: promise)
     }
 
     private func succeed(_ promise: EventLoopPromise<Void>?) { promise?.succeed() }

@@ -1,10 +1,13 @@
 import HTTPTypes
+import Larder
 import NIOCore
 import NIOHTTP1
 import NIOHTTP2
 import NIOHTTPTypes
 
 /// A channel handler after the codec of an HTTP/2 stream that reads its request, and notices when the client resets it.
+///
+/// If the response is in memory, the handler sends it. Otherwise it starts the task that answers the request.
 final class HTTP2StreamHandler: ChannelDuplexHandler {
     typealias InboundIn = HTTPRequestPart
     typealias InboundOut = ClientPart
@@ -13,6 +16,9 @@ final class HTTP2StreamHandler: ChannelDuplexHandler {
 
     private enum Phase {
         case waiting
+        /// The head of a request that may be answered at once is held until the end of the request, which follows in
+        /// the same frame if there is no content.
+        case held(HTTPRequest)
         case reading
         /// The request is read, or will not be read.
         case read
@@ -24,6 +30,10 @@ final class HTTP2StreamHandler: ChannelDuplexHandler {
     private let client: ClientConnection
     private let presence: ClientPresence
     private let options: HTTPOptions
+    private let responder: any ClientResponder
+    /// Starts the task that answers the request, which receives the parts that are forwarded from then on.
+    private let startTask: () throws -> Void
+    private var hasTask = false
     private let idle: IdleTimer
     private var phase = Phase.waiting
     private var isUnanswered = false
@@ -36,10 +46,18 @@ final class HTTP2StreamHandler: ChannelDuplexHandler {
     /// The numbers of all bytes of the response that were written, and that were sent.
     private var (written, sent) = (0, 0)
 
-    init(_ client: ClientConnection, _ presence: ClientPresence, _ options: HTTPOptions) {
+    init(
+        _ client: ClientConnection,
+        _ presence: ClientPresence,
+        _ options: HTTPOptions,
+        _ responder: any ClientResponder,
+        startTask: @escaping () throws -> Void
+    ) {
         self.client = client
         self.presence = presence
         self.options = options
+        self.responder = responder
+        self.startTask = startTask
         self.idle = IdleTimer(options.idleTimeout)
         self.pace = RateTimer(options.rate)
         // A piece counts when all of it is sent, so the time is longer by the time that one piece takes.
@@ -50,21 +68,12 @@ final class HTTP2StreamHandler: ChannelDuplexHandler {
         )
     }
 
-    func handlerAdded(context: ChannelHandlerContext) {
-        if context.channel.isActive { watchIdleness(context) }
-    }
-
     func handlerRemoved(context: ChannelHandlerContext) { cancelTimers() }
 
     private func cancelTimers() {
         idle.cancel()
         pace.cancel()
         readers.cancel()
-    }
-
-    func channelActive(context: ChannelHandlerContext) {
-        watchIdleness(context)
-        context.fireChannelActive()
     }
 
     func channelInactive(context: ChannelHandlerContext) {
@@ -81,10 +90,19 @@ final class HTTP2StreamHandler: ChannelDuplexHandler {
             client.beginRequest()
             if let refusal = head.excess(over: options.headerLimit) {
                 refuse(refusal.with(head, .http2), context)
+            } else if head.hasContent {
+                forward(head, context)
             } else {
-                phase = .reading
-                fire(.head(head, .http2), context)
+                phase = .held(head)
             }
+        case (.end, .held(let head)):
+            if let response = responder.respondAtOnce(to: head, on: client) {
+                phase = .read
+                return send(response, context)
+            }
+            forward(head, context)
+            phase = .read
+            fire(.end, context)
         case (.body(let part), .reading):
             received += part.readableBytes
             fire(.body(part), context)
@@ -95,8 +113,31 @@ final class HTTP2StreamHandler: ChannelDuplexHandler {
         }
     }
 
+    private func forward(_ head: HTTPRequest, _ context: ChannelHandlerContext) {
+        phase = .reading
+        fire(.head(head, .http2), context)
+    }
+
+    /// Leaves a request whose end did not follow at once, or cannot follow any more, to the task.
+    private func forwardHeld(_ context: ChannelHandlerContext) {
+        if case .held(let head) = phase { forward(head, context) }
+    }
+
+    /// Sends a response before the request enters Swift concurrency.
+    private func send(_ response: ServedResponse, _ context: ChannelHandlerContext) {
+        if let entry = response.entry { presence.hold(entry) }
+        write(context: context, data: wrapOutboundOut(.head(response.head)), promise: nil)
+        if let body = response.body {
+            write(context: context, data: wrapOutboundOut(.body(body)), promise: nil)
+        }
+        write(context: context, data: wrapOutboundOut(.end(nil)), promise: nil)
+        context.flush()
+    }
+
     func channelReadComplete(context: ChannelHandlerContext) {
         isReading = false
+        forwardHeld(context)
+        watchIdleness(context)
         watchPace(context)
         context.fireChannelReadComplete()
     }
@@ -129,7 +170,8 @@ final class HTTP2StreamHandler: ChannelDuplexHandler {
             var refusal = RequestRefusal("The request's header fields are malformed")
             refusal.version = HTTPVersion.http2.text
             return refuse(refusal, context)
-        case (_, .reading):
+        case (_, .held), (_, .reading):
+            forwardHeld(context)
             phase = .read
             return fire(.broken(RequestRefusal("The content is incomplete or malformed")), context)
         case (_, .read): break
@@ -143,6 +185,10 @@ final class HTTP2StreamHandler: ChannelDuplexHandler {
     }
 
     private func fire(_ part: ClientPart, _ context: ChannelHandlerContext) {
+        if !hasTask {
+            hasTask = true
+            do { try startTask() } catch { return context.close(promise: nil) }
+        }
         context.fireChannelRead(wrapInboundOut(part))
     }
 
@@ -189,7 +235,9 @@ final class HTTP2StreamHandler: ChannelDuplexHandler {
         if isLeaving { presence.leave() }
     }
 
+    /// Starts the timer when the first frame of the stream was read, unless the whole request was.
     private func watchIdleness(_ context: ChannelHandlerContext) {
+        if case .read = phase { return }
         idle.start(on: context) { if case .read = self.phase { true } else { false } }
     }
 }

@@ -1,6 +1,7 @@
 import HTTPTypes
 import HummingbirdCore
 import Larder
+import LarderHummingbird
 import Logging
 import NIOCore
 import NIOHTTP1
@@ -26,6 +27,33 @@ protocol ClientResponder: Sendable {
 
     /// Logs a request that is refused without a response.
     func note(_ refusal: RequestRefusal, by connection: ClientConnection)
+
+    /// Returns the response that was sent to an equal request; nil if there was none. Called on the event loop.
+    func knownResponse(to head: HTTPRequestHead, on connection: ClientConnection) -> KnownResponse?
+
+    /// Returns the encoding of a known response if it is still the right one, and logs it. Nil leaves the request to
+    /// the other functions. Called on the event loop.
+    func `repeat`(
+        _ known: KnownResponse,
+        to head: HTTPRequestHead,
+        on connection: ClientConnection
+    ) -> EncodedResponse?
+
+    /// Returns the response to a complete request without content, if it can be made without waiting, and logs it. Nil
+    /// leaves the request to the other functions. Called on the event loop.
+    /// - Parameter head: The head as the client sent it.
+    func respondAtOnce(
+        to request: HTTPRequest,
+        readFrom head: HTTPRequestHead,
+        on connection: ClientConnection
+    ) -> EncodedResponse?
+
+    /// Returns the response to a complete HTTP/2 request without content, in the same way.
+    func respondAtOnce(to request: HTTPRequest, on connection: ClientConnection) -> ServedResponse?
+
+    /// Returns the value that holds the memory of a response until it is sent, and ends the response if that takes too
+    /// long; nil if there is none.
+    func holder(of response: EncodedResponse, on connection: ClientConnection) -> (any Sendable)?
 }
 
 /// The set-up of a new connection to speak HTTP, and the task that answers its requests one by one.
@@ -68,7 +96,7 @@ struct HTTPFront: Sendable {
         try pipeline.addHandler(HTTPResponseEncoder())
         try pipeline.addHandler(recorder)
         try pipeline.addHandler(ByteToMessageHandler(decoder))
-        try pipeline.addHandler(HTTP1Handler(connection, presence, options, recorder))
+        try pipeline.addHandler(HTTP1Handler(connection, presence, options, recorder, responder))
         let parts = try ClientParts(
             wrappingChannelSynchronously: connection.channel,
             configuration: ClientParts.Configuration(isOutboundHalfClosureEnabled: true)
@@ -125,9 +153,12 @@ struct HTTPFront: Sendable {
         let pipeline = stream.pipeline.syncOperations
         try pipeline.addHandler(ContentMark())
         try pipeline.addHandler(HTTP2FramePayloadToHTTPServerCodec())
-        try pipeline.addHandler(HTTP2StreamHandler(connection, presence, options))
-        let parts = try ClientParts(wrappingChannelSynchronously: stream)
-        presence.attach(tasks.start { await answer(parts, presence, isStream: true) })
+        try pipeline.addHandler(
+            HTTP2StreamHandler(connection, presence, options, responder) {
+                let parts = try ClientParts(wrappingChannelSynchronously: stream)
+                presence.attach(tasks.start { await answer(parts, presence, isStream: true) })
+            }
+        )
     }
 
     /// Answers one request after the other until the client sends no more.

@@ -27,6 +27,14 @@ final class HeadRecorder: ChannelInboundHandler {
     private var phase = Phase.between
     /// The number of all bytes that the client has sent.
     private(set) var received = 0
+    /// Answers a request that has the same bytes as an earlier one; returns false if the request is to be decoded.
+    var answerAgain: ((RepeatedRequest) -> Bool)?
+    private var repeated: RepeatedRequest?
+    /// The head of the request that was decoded last, and the known response that it was answered by, until the end of
+    /// the read; nil if it was answered in another way.
+    private var answered: (head: HTTPRequestHead, known: KnownResponse)?
+    /// The number of requests that have ended in this read.
+    private var ends = 0
 
     /// True if a head has begun and is not complete.
     var isInHead: Bool { if case .inHead = phase { true } else { false } }
@@ -34,6 +42,16 @@ final class HeadRecorder: ChannelInboundHandler {
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         let bytes = unwrapInboundIn(data)
         received += bytes.readableBytes
+        var begins = false
+        if case .between = phase {
+            if let repeated, repeated.bytes == bytes {
+                if answerAgain?(repeated) == true { return }
+                // The response is another one by now, which the request is answered by when it is decoded.
+                self.repeated = nil
+            }
+            begins = true
+        }
+        (answered, ends) = (nil, 0)
         switch phase {
         case .between: phase = .inHead(bytes.prefix(Self.limit), count: bytes.readableBytes)
         case .inHead(var head, let count):
@@ -45,13 +63,31 @@ final class HeadRecorder: ChannelInboundHandler {
         // After an empty line at the end of a read, the next bytes begin a request. Otherwise a request may have begun
         // already.
         if case .ended = phase { phase = bytes.suffix(4) == Self.emptyLine ? .between : .lost }
+        if let answered, begins, ends == 1, case .between = phase { remember(bytes, answered) }
+    }
+
+    /// Remembers a read that was one request, and its response.
+    private func remember(_ bytes: ByteBuffer, _ answered: (head: HTTPRequestHead, known: KnownResponse)) {
+        guard bytes.readableBytes <= RepeatedRequest.limit else { return }
+        repeated = RepeatedRequest(
+            // The buffer of a read is larger, and used again.
+            bytes: ByteBuffer(bytes: bytes.readableBytesView),
+            head: answered.head,
+            known: answered.known
+        )
     }
 
     /// Notes that the decoder has read a head.
     func completeHead() { phase = .inContent }
 
     /// Notes that the decoder has read a request to its end.
-    func completeMessage() { phase = .ended }
+    func completeMessage() {
+        phase = .ended
+        ends += 1
+    }
+
+    /// Notes that a request which was read to its end was answered by a known response.
+    func noteRepeated(_ known: KnownResponse, for head: HTTPRequestHead) { answered = (head, known) }
 
     /// Returns the refusal of a request whose head the decoder could not read.
     func refusal(because error: HTTPParserError, limit: Int) -> RequestRefusal {

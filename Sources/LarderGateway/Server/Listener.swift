@@ -146,8 +146,9 @@ final class Listener: Service {
                 }
             }
             .childChannelOption(.allowRemoteHalfClosure, value: true)
-            // A client that does not read holds one part of a body, and not four.
-            .childChannelOption(.writeBufferWaterMark, value: .init(low: 8 << 10, high: 16 << 10))
+            // A client that does not read holds one part of a body, and not four. There is room for a body of 16 KiB
+            // and its head.
+            .childChannelOption(.writeBufferWaterMark, value: .init(low: 8 << 10, high: 20 << 10))
             .childChannelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture { try self.open(channel, isAdministrative) }
             }

@@ -36,6 +36,9 @@ final class RequestValidationHandler: ChannelDuplexHandler, RemovableChannelHand
         refuseInTurn(context)
     }
 
+    /// Notes that a request was answered by a handler behind this one, whose response did not pass here.
+    func noteAnswered() { unanswered -= 1 }
+
     func channelReadComplete(context: ChannelHandlerContext) {
         context.fireChannelReadComplete()
         // The server does not request further reads.

@@ -46,7 +46,7 @@ extension CacheEntry {
 
 extension HTTPRequest {
     /// Creates a GET request for a path on `localhost`.
-    static func get(_ path: String, _ fields: HTTPFields = [:]) -> HTTPRequest {
+    package static func get(_ path: String, _ fields: HTTPFields = [:]) -> HTTPRequest {
         HTTPRequest(method: .get, scheme: "http", authority: "localhost", path: path, headerFields: fields)
     }
 }

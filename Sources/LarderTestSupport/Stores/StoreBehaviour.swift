@@ -5,9 +5,14 @@ public import Larder
 /// A test runs all rules, each on an empty store:
 /// ```swift
 /// @Test(arguments: StoreBehaviour.all)
-/// func `The store behaves as every store must`(_ behaviour: StoreBehaviour) async throws {
+/// func `A dictionary store behaves as every store must`(_ behaviour: StoreBehaviour) async throws {
 ///     let clock = ManualClock()
-///     let store = MyStore(entryLimit: behaviour.limits.entryLimit)
+///     let store = DictionaryStore(
+///         limit: behaviour.limits.limit,
+///         entryLimit: behaviour.limits.entryLimit,
+///         variantLimit: behaviour.limits.variantLimit,
+///         versionLimit: behaviour.limits.versionLimit
+///     )
 ///     try await behaviour.check(on: StoreBench(store, clock: clock))
 /// }
 /// ```

@@ -9,16 +9,17 @@ public struct StoreBench: Sendable {
     /// A second handle on the same data, as another process would have it; the store itself if it cannot be shared.
     public let peer: any CacheStore
     /// True if the store knows how many responses it removes with a key. Set it to false for a store that uses the
-    /// default ``CacheStore/remove(_:at:)``.
+    /// default ``/Larder/CacheStore/remove(_:at:)``.
     public var countsRemovals = true
     private let clock: @Sendable () -> Timestamp
     private let move: @Sendable (Duration) async throws -> Void
 
     /// Creates a bench.
     /// - Parameters:
+    ///   - store: The store under test, which is empty.
     ///   - peer: A second handle on the same data, if there can be one.
-    ///   - now: Reads the store's clock.
-    ///   - advance: Moves that clock on: a manual clock jumps, the clock of a server is waited for.
+    ///   - now: A function that reads the store's clock.
+    ///   - advance: A function that advances that clock: it sets a manual clock, and waits for the clock of a server.
     public init(
         _ store: any CacheStore,
         peer: (any CacheStore)? = nil,
@@ -32,7 +33,10 @@ public struct StoreBench: Sendable {
     }
 
     /// Creates a bench for a store that takes its time from a clock that the test advances.
-    /// - Parameter peer: A second handle on the same data, if there can be one.
+    /// - Parameters:
+    ///   - store: The store under test, which is empty.
+    ///   - peer: A second handle on the same data, if there can be one.
+    ///   - clock: The clock of the store.
     public init(_ store: any CacheStore, peer: (any CacheStore)? = nil, clock: ManualClock) {
         self.init(store, peer: peer, now: { clock.now }, advance: { clock.advance(by: $0) })
     }

@@ -20,7 +20,7 @@ public final class UnreliableStore: CacheStore {
         /// Calls are answered at once, as by a store whose server cannot be reached.
         case unavailable
         /// Calls wait until the condition changes, and are then answered by the new one. The cache waits as well: it
-        /// trusts a store to answer in time (``CacheStore``). Cancelling a task does not end its call.
+        /// trusts a store to answer in time (``/Larder/CacheStore``). Cancelling a task does not end its call.
         case hanging
         /// Calls are answered by the other store after a time by the clock.
         case slow(Duration)

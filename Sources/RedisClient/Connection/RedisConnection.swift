@@ -54,7 +54,7 @@ package final class RedisConnection: RedisCommands {
     ) async throws(RedisError) -> RedisReplies {
         guard !Task.isCancelled else { throw .cancelled }
         var buffer = ByteBuffer()
-        for command in commands { RESPEncoder.encode(command, into: &buffer) }
+        RESPEncoder.encode(commands, into: &buffer)
         let (bytes, sendState) = (buffer, SendState())
         let reply: RedisChannelHandler.Reply = await withTaskCancellationHandler {
             await withCheckedContinuation { continuation in

@@ -18,7 +18,8 @@ package struct RESPMessage: Hashable, Sendable {
 /// hiredis, reads the same way: `deps/hiredis/read.c`.)
 ///
 /// Counts and lengths that the server announces are compared with the limits before anything is allocated for them, and
-/// memory grows with the data that has arrived. After an error the decoder must not be used again.
+/// memory grows with the data that has arrived, beside room for 32 elements of each open aggregate. After an error the
+/// decoder must not be used again.
 package struct RESPDecoder: Sendable {
     private let limits: RESPLimits
     /// The aggregates that are not complete yet, the outermost first.
@@ -31,6 +32,9 @@ package struct RESPDecoder: Sendable {
     private var bytes = 0
     /// The elements that the aggregates of the current message have announced so far.
     private var elements = 0
+
+    /// The largest number of elements for which memory is allocated before they have arrived.
+    private static let reservedElements = 32
 
     private struct Aggregate {
         let kind: RESPLine.Aggregate
@@ -79,23 +83,26 @@ extension RESPDecoder {
     }
 
     private mutating func readLine(from buffer: inout ByteBuffer) throws(RESPViolation) -> ByteBuffer? {
-        let view = buffer.readableBytesView
-        guard let end = view.dropFirst(searched).firstIndex(where: { $0 == .carriageReturn || $0 == .lineFeed }) else {
-            searched = view.count
-            guard searched <= limits.lineLength else { throw .lineTooLong }
-            return nil
-        }
-        let length = end - view.startIndex
-        guard length <= limits.lineLength else { throw .lineTooLong }
-        guard view[end] == .carriageReturn else { throw .malformed(.ending) }
+        let length = Self.lineEnd(in: buffer, from: searched)
         searched = length
-        guard end + 1 < view.endIndex else { return nil }
-        guard view[end + 1] == .lineFeed else { throw .malformed(.ending) }
+        guard length <= limits.lineLength else { throw .lineTooLong }
+        guard let ending = buffer.getInteger(at: buffer.readerIndex + length, as: UInt8.self) else { return nil }
+        guard ending == .carriageReturn else { throw .malformed(.ending) }
+        guard let next = buffer.getInteger(at: buffer.readerIndex + length + 1, as: UInt8.self) else { return nil }
+        guard next == .lineFeed else { throw .malformed(.ending) }
         searched = 0
         try take(length, and: 2)
         let line = buffer.readSlice(length: length)
         buffer.moveReaderIndex(forwardBy: 2)
         return line
+    }
+
+    /// Returns the place of the first CR or LF from `start` on; if there is none, the number of bytes.
+    private static func lineEnd(in buffer: ByteBuffer, from start: Int) -> Int {
+        let bytes = buffer.readableBytesUInt8Span
+        var place = start
+        while place < bytes.count, bytes[place] != .carriageReturn, bytes[place] != .lineFeed { place += 1 }
+        return place
     }
 
     private mutating func readBulk(from buffer: inout ByteBuffer) throws(RESPViolation) -> RESPValue? {
@@ -162,6 +169,7 @@ extension RESPDecoder {
         guard kind != .push || stack.isEmpty else { throw .nestedPush }
         elements += number
         stack.append(Aggregate(kind: kind, missing: number))
+        stack[stack.count - 1].values.reserveCapacity(min(number, Self.reservedElements))
     }
 
     private mutating func add(_ value: RESPValue) {

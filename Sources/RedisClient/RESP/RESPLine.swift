@@ -42,7 +42,8 @@ extension RESPLine {
 
     /// Returns a length or count, or nil for RESP2's -1, which means null.
     private static func length(_ text: ByteBuffer) throws(RESPViolation) -> Int? {
-        if text.readableBytesView.elementsEqual("?".utf8) { throw .streamed }
+        let bytes = text.readableBytesUInt8Span
+        if bytes.count == 1, bytes[0] == UInt8(ascii: "?") { throw .streamed }
         let number = try integer(text, of: .length)
         if number == -1 { return nil }
         guard number >= 0, let length = Int(exactly: number) else { throw .malformed(.length) }
@@ -54,27 +55,37 @@ extension RESPLine {
         return length
     }
 
-    /// Returns the number written as an optional sign and at least one digit, within 64 bits.
     private static func integer(_ text: ByteBuffer, of line: RESPViolation.Line) throws(RESPViolation) -> Int64 {
-        var digits = text.readableBytesView[...]
-        let negative = digits.first == UInt8(ascii: "-")
-        if negative || digits.first == UInt8(ascii: "+") { digits = digits.dropFirst() }
-        guard !digits.isEmpty else { throw .malformed(line) }
+        guard let number = integer(text.readableBytesUInt8Span) else { throw .malformed(line) }
+        return number
+    }
+
+    /// Returns the number written as an optional sign and at least one digit, within 64 bits; nil if the text is not
+    /// one.
+    private static func integer(_ text: Span<UInt8>) -> Int64? {
+        guard !text.isEmpty else { return nil }
+        let isNegative = text[0] == UInt8(ascii: "-")
+        let start = isNegative || text[0] == UInt8(ascii: "+") ? 1 : 0
+        guard start < text.count else { return nil }
         var number: Int64 = 0
-        for byte in digits {
-            guard isDigit(byte) else { throw .malformed(line) }
-            let digit = Int64(byte - UInt8(ascii: "0"))
+        for place in start..<text.count {
+            guard isDigit(text[place]) else { return nil }
+            let digit = Int64(text[place] - UInt8(ascii: "0"))
             let (shifted, overflow) = number.multipliedReportingOverflow(by: 10)
             // Negative numbers are counted downwards, because the smallest has no positive counterpart.
             let (sum, carry) =
-                negative ? shifted.subtractingReportingOverflow(digit) : shifted.addingReportingOverflow(digit)
-            guard !overflow, !carry else { throw .malformed(line) }
+                isNegative ? shifted.subtractingReportingOverflow(digit) : shifted.addingReportingOverflow(digit)
+            guard !overflow, !carry else { return nil }
             number = sum
         }
         return number
     }
 
     private static func double(_ text: ByteBuffer) throws(RESPViolation) -> Double {
+        // Versions in the log are whole numbers.
+        if let number = integer(text.readableBytesUInt8Span), number != 0 || text.readableBytes == 1 {
+            return Double(number)
+        }
         switch String(buffer: text) {
         case "inf", "+inf": return .infinity
         case "-inf": return -.infinity

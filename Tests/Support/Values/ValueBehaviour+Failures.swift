@@ -24,7 +24,8 @@ extension ValueBehaviour {
                 try await cache.value(
                     "missing",
                     parts: 3,
-                    under: .fresh(for: .seconds(60)).tagged("recipes"),
+                    // The stale windows are for values, and not for errors.
+                    under: .fresh(for: .seconds(60)).stale(whileRevalidating: .seconds(60)).tagged("recipes"),
                     storing: MissingRecipe.self,
                     for: .seconds(1)
                 ) {
@@ -43,6 +44,57 @@ extension ValueBehaviour {
             try await bench.advance(by: .milliseconds(1_100))
             try expect(try await value(bench.peer), is: 3, "the value, which lives longer than the error")
         },
+        ValueBehaviour("An error that is stored in place of a value is a missing value to other readers") { bench in
+            struct Settings: Codable, Hashable { var theme: String? }
+            let calls = CallCounter()
+            func load(_ cache: ResponseCache) async throws -> Settings {
+                try await cache.value(
+                    "settings",
+                    under: .fresh(for: .seconds(60)),
+                    storing: MissingRecipe.self,
+                    for: .seconds(60)
+                ) {
+                    if calls.add() == 1 { throw MissingRecipe(id: 1) }
+                    return Settings(theme: "dark")
+                }
+            }
+            try await expectMissing(1) {
+                _ = try await load(bench.cache); return 0
+            }
+            for cache in [bench.cache, bench.peer] {
+                try expect(await cache.get("settings", as: Settings.self), is: nil, "the error as a value")
+            }
+            await bench.cache.remove(value: "settings")
+            try expect(try await load(bench.peer), is: Settings(theme: "dark"), "the value")
+            // Values are the same, however they are asked for.
+            try expect(await bench.cache.get("settings"), is: Settings(theme: "dark"), "the value that was read")
+            try await bench.cache.set(Settings(theme: "light"), "settings", for: .seconds(60))
+            try expect(try await load(bench.cache), is: Settings(theme: "light"), "the value that was set")
+        },
+        ValueBehaviour("An error is not shared with a task that asks after an invalidation of a value that it used") {
+            bench in
+            let (gate, calls) = (Gate(), CallCounter())
+            func total() async throws -> Int {
+                try await bench.cache.value("total", for: .seconds(60)) {
+                    let price = try await bench.cache.value("price", for: .seconds(60), tagged: ["price"]) {
+                        calls.add() == 1 ? 0 : 7
+                    }
+                    if price == 0 {
+                        await gate.pass()
+                        throw MissingRecipe(id: 0)
+                    }
+                    return price
+                }
+            }
+            async let first = try? total()
+            await gate.reached()
+            await bench.peer.invalidate(.tag("price"))
+            async let second = total()
+            try await eventually("the second task waits") { bench.cache.waiterCount == 1 }
+            gate.open()
+            try expect(await first, is: nil, "the value of the task that asked before")
+            try expect(try await second, is: 7, "the value of the task that asked after the invalidation")
+        },
         ValueBehaviour("A value that is nil has the lifetime for 404, if the policy has one") { bench in
             let calls = CallCounter()
             func value(_ policy: CachePolicy) async throws -> Int? {
@@ -51,6 +103,7 @@ extension ValueBehaviour {
                 }
             }
             let policy = CachePolicy.fresh(for: .seconds(60)).fresh(for: .seconds(1), on: .notFound)
+                .stale(whileRevalidating: .seconds(60)).stale(ifError: .seconds(60))
             calls.add()
             for _ in 0..<2 { try expect(try await value(policy), is: nil, "nil") }
             try await bench.advance(by: .milliseconds(1_100))
@@ -142,6 +195,15 @@ extension ValueBehaviour {
             gate.open()
             try expect(["old", "new"].contains(try await old), "the value of the task that asked before")
             try expect(await bench.cache.get("overwritten"), is: "new", "the stored value")
+        },
+        ValueBehaviour("A response made from a value in memory has the tags with which the value was stored") { bench in
+            try await bench.cache.set("old", "title", for: .seconds(60), tagged: ["user-1"])
+            let origin = TestOrigin { _ in
+                TestResponse(try await bench.cache.value("title", for: .seconds(60)) { "new" })
+            }
+            for _ in 0..<2 { try expect(try await bench.page(from: origin), is: "old", "the page") }
+            await bench.peer.invalidate(.tag("user-1"))
+            try expect(try await bench.page(from: origin), is: "new", "the page after the invalidation")
         },
         ValueBehaviour("A value with no lifetime is not stored") { bench in
             try await bench.cache.set(1, "none", for: .zero)

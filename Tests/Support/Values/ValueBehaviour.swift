@@ -239,6 +239,59 @@ extension ValueBehaviour {
             }
             try expect(try await bench.page(from: origin), is: "3", "the page after all invalidations")
         },
+        ValueBehaviour("What removes or replaces a value invalidates the responses and values made from it") { bench in
+            let calls = CallCounter()
+            @Sendable func outer() async throws -> String {
+                try await bench.cache.value("outer", parts: "x", for: .seconds(60)) {
+                    let inner = try await bench.cache.value("inner", parts: 1, for: .seconds(60)) { calls.add() }
+                    return "from \(inner)"
+                }
+            }
+            let origin = TestOrigin { _ in TestResponse(try await outer()) }
+            let removals: [@Sendable () async throws -> Void] = [
+                { await bench.peer.remove(value: "inner", parts: 1) },
+                { await bench.peer.invalidate(.values("inner")) },
+                { if let key = CacheKey("value:inner:1") { await bench.cache.remove(key) } },
+                { try await bench.peer.set(100, "inner", parts: 1, for: .seconds(60)) },
+                { await bench.cache.remove(value: "outer", parts: "x") },
+            ]
+            try expect(try await bench.page(from: origin), is: "from 1", "the page")
+            try expect(try await bench.page(from: origin), is: "from 1", "the stored page")
+            for (removal, text) in zip(removals, ["from 2", "from 3", "from 4", "from 100", "from 100"]) {
+                try await removal()
+                let fetches = origin.fetches.count
+                try expect(try await bench.page(from: origin), is: text, "the page afterwards")
+                try expect(origin.fetches.count, is: fetches + 1, "fetches of the page")
+            }
+            // Another value of the name, or another name, does not concern the page.
+            await bench.peer.remove(value: "inner", parts: 2)
+            await bench.peer.invalidate(.values("inner:1"), .path("/inner"))
+            let fetches = origin.fetches.count
+            try expect(try await bench.page(from: origin), is: "from 100", "the page that is not concerned")
+            try expect(origin.fetches.count, is: fetches, "fetches of the page")
+        },
+        ValueBehaviour("A response made from a stale value is not stored") { bench in
+            let calls = CallCounter()
+            let policy = CachePolicy.fresh(for: .seconds(1)).stale(ifError: .seconds(60))
+            let origin = TestOrigin { _ in
+                let value = try await bench.cache.value("stale", under: policy) {
+                    if calls.add() == 2 { throw MissingRecipe(id: 2) }
+                    return calls.count
+                }
+                return TestResponse("from \(value)")
+            }
+            let page = HTTPRequest.get("/page")
+            func status() async throws -> String {
+                let policy = CachePolicy.fresh(for: .seconds(1)).tagged("page")
+                let response = try await bench.cache.respond(to: page, under: policy, from: origin)
+                return response.cacheStatusText
+            }
+            try expect(try await status().contains("stored"), is: true, "the page is stored")
+            try await bench.advance(by: .milliseconds(1_100))
+            for _ in 0..<2 {
+                try expect(try await status().contains("detail=stale-value"), is: true, "the page is not stored")
+            }
+        },
         ValueBehaviour("A response made from a value is invalidated by the value's tags") { bench in
             let calls = CallCounter()
             let origin = TestOrigin { _ in
