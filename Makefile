@@ -27,14 +27,19 @@ run-gateway: ## serve the example API on port 9000, and the gateway in front of 
 	kill $$gateway $$demo 2>/dev/null; wait; exit $$code
 
 # Debian's redis-server is a link to a program of redis-tools, and a service that starts at once and at every boot. The
-# tests start servers of their own, so the link is all they need.
+# tests start servers of their own, so the link is all they need. Of prometheus, a service too, they need promtool alone.
 tools: # the programs that the tests start
-	@if command -v redis-server >/dev/null && command -v openssl >/dev/null && command -v curl >/dev/null; then :; \
+	@if command -v redis-server >/dev/null && command -v openssl >/dev/null && command -v curl >/dev/null \
+	    && command -v promtool >/dev/null; then :; \
 	elif command -v apt-get >/dev/null; then \
 	    $$([ "$$(id -u)" = 0 ] || echo sudo) sh -ec 'apt-get update -q; \
 	    apt-get install -yq --no-install-recommends redis-tools openssl curl; \
-	    command -v redis-server >/dev/null || ln -s "$$(command -v redis-check-rdb)" /usr/local/bin/redis-server'; \
-	else brew install redis openssl curl; fi
+	    command -v redis-server >/dev/null || ln -s "$$(command -v redis-check-rdb)" /usr/local/bin/redis-server; \
+	    command -v promtool >/dev/null && exit; \
+	    directory=$$(mktemp -d); cd "$$directory"; chmod 755 .; apt-get download -q prometheus; \
+	    dpkg-deb --fsys-tarfile prometheus_*.deb | tar -xf - ./usr/bin/promtool; \
+	    install usr/bin/promtool /usr/local/bin/promtool; rm -r "$$directory"'; \
+	else brew install redis openssl curl prometheus; fi
 
 test: tools test-consumer ## run every test but those of test-tsan
 	$(SWIFT) build --build-tests --explicit-target-dependency-import-check error

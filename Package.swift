@@ -36,7 +36,7 @@ let package = Package(
     platforms: [.macOS(.v15)],
     products: [
         .library(name: "HTTPCaching", targets: ["HTTPCaching"]),
-        .library(name: "Larder", targets: ["Larder"]),
+        .library(name: "Larder", targets: ["Larder", "OpenMetrics"]),
         .library(name: "LarderRedis", targets: ["LarderRedis"]),
         .library(name: "LarderTestSupport", targets: ["LarderTestSupport"]),
     ],
@@ -65,9 +65,10 @@ let package = Package(
         .target(
             name: "Larder",
             dependencies: [
-                "HTTPCaching", crypto, deque, httpTypes, lifecycle, locks, logging, metrics, nioCore,
+                "HTTPCaching", "OpenMetrics", crypto, deque, httpTypes, lifecycle, locks, logging, metrics, nioCore,
             ]
         ),
+        .target(name: "OpenMetrics", dependencies: [coreMetrics, locks]),
         .target(name: "SystemErrors", dependencies: [nioCore, nioPosix, nioSSL]),
         .target(
             name: "RedisClient",
@@ -76,8 +77,8 @@ let package = Package(
         .target(
             name: "LarderRedis",
             dependencies: [
-                "HTTPCaching", "Larder", "RedisClient", coreMetrics, crypto, deque, httpTypes, lifecycle, locks,
-                logging, metrics, nioCore,
+                "HTTPCaching", "Larder", "OpenMetrics", "RedisClient", coreMetrics, crypto, deque, httpTypes, lifecycle,
+                locks, logging, metrics, nioCore,
             ]
         ),
         .target(name: "LarderExplain", dependencies: ["HTTPCaching", "Larder", httpTypes]),
@@ -138,6 +139,7 @@ let package = Package(
                 .product(name: "NIOTestUtils", package: "swift-nio"),
             ]
         ),
+        .testTarget(name: "OpenMetricsTests", dependencies: ["OpenMetrics", coreMetrics]),
         .testTarget(name: "TidyTests", dependencies: ["TestHelpers"]),
         // Without package access, so that the example needs nothing that is not public.
         .target(
@@ -193,15 +195,17 @@ if !coreOnly {
         .target(
             name: "LarderHummingbird",
             dependencies: [
-                "HTTPCaching", "Larder", httpTypes, hummingbird, hummingbirdCore, locks, logging, nioCore, nioHTTP1,
-                nioHTTPTypesHTTP1,
+                "HTTPCaching", "Larder", "OpenMetrics", httpTypes, hummingbird, hummingbirdCore, locks, logging,
+                nioCore,
+                nioHTTP1, nioHTTPTypesHTTP1,
             ]
         ),
         .target(
             name: "LarderGateway",
             dependencies: [
-                "HTTPCaching", "Larder", "LarderHummingbird", "SystemErrors", asyncHTTPClient, configuration, deque,
-                httpTypes, hummingbird, hummingbirdCore, lifecycle, locks, logging, metrics, nioCore, nioHPACK,
+                "HTTPCaching", "Larder", "LarderHummingbird", "OpenMetrics", "SystemErrors", asyncHTTPClient,
+                configuration, deque, httpTypes, hummingbird, hummingbirdCore, lifecycle, locks, logging, metrics,
+                nioCore, nioHPACK,
                 nioHTTP1, nioHTTP2, nioHTTPTypes, nioHTTPTypesHTTP1, nioHTTPTypesHTTP2, nioPosix, nioSSL, nioTLS, yams,
             ]
         ),
@@ -209,8 +213,8 @@ if !coreOnly {
             name: "LarderCLI",
             dependencies: [
                 "HTTPCaching", "Larder", "LarderExplain", "LarderGateway", "LarderRedis", "LarderSimulation",
-                "SystemErrors", argumentParser, asyncHTTPClient, httpTypes, lifecycle, locks, logging, nioCore,
-                nioHTTP1, unixSignals,
+                "OpenMetrics", "SystemErrors", argumentParser, asyncHTTPClient, httpTypes, lifecycle, locks, logging,
+                metrics, nioCore, nioHTTP1, unixSignals,
             ]
         ),
         .target(
@@ -229,9 +233,9 @@ if !coreOnly {
         .testTarget(
             name: "LarderHummingbirdTests",
             dependencies: [
-                "HTTPCaching", "Larder", "LarderHummingbird", "LarderRedis", "LarderTestSupport", "TestHelpers",
-                httpTypes, hummingbird, hummingbirdTesting, lifecycle, locks, logging, metricsTestKit, nioCore,
-                nioHTTP1,
+                "HTTPCaching", "Larder", "LarderHummingbird", "LarderRedis", "LarderTestSupport", "OpenMetrics",
+                "TestHelpers", httpTypes, hummingbird, hummingbirdTesting, lifecycle, locks, logging, metrics,
+                metricsTestKit, nioCore, nioHTTP1,
             ]
         ),
         .testTarget(

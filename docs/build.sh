@@ -4,7 +4,7 @@ set -eu
 cd "$(dirname "$0")/.."
 swift=${SWIFT-swift}
 output=$1
-modules="HTTPCaching Larder LarderRedis LarderHummingbird LarderTestSupport"
+modules="HTTPCaching OpenMetrics Larder LarderRedis LarderHummingbird LarderTestSupport"
 
 # The tool of the toolchain that `swift` is from.
 docc=$(dirname "$(command -v "$swift")")/docc

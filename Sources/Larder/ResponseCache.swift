@@ -2,6 +2,8 @@ import HTTPCaching
 public import HTTPTypes
 public import Logging
 public import Metrics
+import NIOCore
+import OpenMetrics
 public import ServiceLifecycle
 
 /// A response cache.
@@ -13,8 +15,11 @@ public final class ResponseCache: Service {
     /// The counts of what the cache did since it was created.
     public let statistics: CacheStatistics
 
+    /// The name of the cache in `Cache-Status`.
+    package let name: String
     let store: any CacheStore
     let clock: WallClock
+    let created = NIODeadline.now()
     let serving: Serving
     let flights: FlightGroup
     let tasks: BackgroundTasks
@@ -22,12 +27,16 @@ public final class ResponseCache: Service {
     let keyNotes: KeyNotes
     /// The limit on the memory of bodies in flight.
     package let inFlight: InFlightBudget
-    private let observer: (any CacheObserver)?
+    let observer: (any CacheObserver)?
     let logger: Logger
     let serviceReminder = ServiceReminder()
     /// The targets whose hits are answered before middleware.
     package let earlyTargets = EarlyTargets()
     let debounced = DebouncedScopes()
+    /// The counts of the last hour.
+    package let history = StatisticsHistory()
+    /// The keys and tags that are fetched the most.
+    package let topFetches: TopFetches
 
     /// Creates a cache.
     /// - Parameters:
@@ -47,6 +56,7 @@ public final class ResponseCache: Service {
         logger: Logger = Logger(label: "larder"),
         clock: WallClock = .system
     ) {
+        self.name = name
         self.store = store
         self.clock = clock
         self.serving = Serving(name: name)
@@ -59,9 +69,14 @@ public final class ResponseCache: Service {
             tasks: tasks
         )
         self.keyNotes = KeyNotes(limits)
+        self.topFetches = TopFetches(room: limits.topKeys)
         self.inFlight = InFlightBudget(limit: limits.bodiesInFlight)
         self.observer = observer
         self.logger = logger
+        let gauges = CacheGauges(cache: name, factory: statistics.metrics)
+        statistics.metrics.addCollector { [weak self] in
+            if let self { await gauges.record(self) }
+        }
     }
 
     /// Answers a request from the store if a stored response may be used, and from the origin otherwise.
@@ -102,7 +117,9 @@ public final class ResponseCache: Service {
         serviceReminder.serviceStarted()
         defer { tasks.cancelAll() }
         // A group shuts its services down in reverse order, so the store is still there for the last invalidations.
-        let services: [any Service] = [StoreService(store: store), DebouncedInvalidations(cache: self)]
+        let services: [any Service] = [
+            StoreService(store: store), DebouncedInvalidations(cache: self), StatisticsSampling(cache: self),
+        ]
         let configuration = ServiceGroupConfiguration(
             services: services.map { .init(service: $0, successTerminationBehavior: .gracefullyShutdownGroup) },
             logger: logger
@@ -141,7 +158,7 @@ extension ResponseCache {
         case .lookUp(let cacheable):
             let now = clock.now
             guard let (entry, _) = findFresh(cacheable, at: now) else { return .decided(.lookUp(cacheable)) }
-            recordHit(entry, cacheable.location.key, .fresh)
+            recordHit(entry, cacheable)
             return .answered(serving.answer(entry, to: cacheable, at: now, .hit, in: FetchContext.frames))
         case let decision: return .decided(decision)
         }
@@ -169,11 +186,10 @@ extension ResponseCache {
         from origin: O
     ) async throws -> O.Response {
         serviceReminder.check(at: clock.now, logger)
-        let policy = shared.policy
         return switch decision {
         case .lookUp(let cacheable): try await answer(cacheable, from: origin)
-        case .bypass(let reason): try await bypass(because: reason, under: policy, to: origin)
-        case .write: try await write(request, under: policy, to: origin)
+        case .bypass(let reason): try await bypass(because: reason, under: shared, to: origin)
+        case .write: try await write(request, under: shared, to: origin)
         }
     }
 
@@ -185,7 +201,7 @@ extension ResponseCache {
         let frames = FetchContext.frames
         let level = FetchContext.level(of: cacheable.location.key, among: frames, in: self)
         guard level < FetchContext.maximumLevel else {
-            return try await bypass(because: .nested, under: cacheable.policy, to: origin)
+            return try await bypass(because: .nested, under: cacheable.sharedPolicy, to: origin)
         }
         var permit: FlightPermit?
         // True if the use of a stored entry was counted: a request counts one, however often it looks up.
@@ -224,20 +240,21 @@ extension ResponseCache {
             case .serve(let entry) where !entry.take(from: inFlight),
                 .serveStale(let entry, _) where !entry.take(from: inFlight):
                 if cacheable.directives.onlyIfCached { return unavailable(cacheable, because: .miss) }
-                return try await bypass(because: .noRoom, under: cacheable.policy, to: origin)
+                return try await bypass(because: .noRoom, under: cacheable.sharedPolicy, to: origin)
             case .serve(let entry):
                 countUse(entry)
-                record(.hit(cacheable.location.key, .fresh))
+                record(.hit(cacheable.location.key, .fresh), for: cacheable)
                 return O.Response(serving.answer(entry, to: cacheable, at: now, .hit, in: frames))
             case .serveStale(let entry, let reason):
                 // A request with `only-if-cached` never starts a refresh.
                 if reason == .whileRevalidating, !cacheable.directives.onlyIfCached { refresh(miss(.stale, entry)) }
                 countUse(entry)
-                record(.hit(cacheable.location.key, .stale))
+                record(.hit(cacheable.location.key, CacheEvent.Hit(reason)), for: cacheable)
                 return O.Response(
                     serving.answer(entry, to: cacheable, at: now, .hit, in: frames, detail: reason.rawValue)
                 )
-            case .bypass(let reason): return try await bypass(because: reason, under: cacheable.policy, to: origin)
+            case .bypass(let reason):
+                return try await bypass(because: reason, under: cacheable.sharedPolicy, to: origin)
             case .fetch(let reason, let stored):
                 if cacheable.directives.onlyIfCached { return unavailable(cacheable, because: reason) }
                 if let stored {
@@ -248,7 +265,7 @@ extension ResponseCache {
                 if let response = servePaused(miss, at: now) { return response }
                 origin.willWait()
                 if let reason = miss.bypassReason {
-                    return try await bypass(because: reason, under: cacheable.policy, to: origin)
+                    return try await bypass(because: reason, under: cacheable.sharedPolicy, to: origin)
                 }
                 let joinedAt = clock.now
                 switch await wait(for: miss, permit.take(), like: variant) {
@@ -262,7 +279,7 @@ extension ResponseCache {
                 case .softTimeout: return serveAfterSoftTimeout(miss)
                 case .cancelled:
                     // The request counts as a miss, as a leader does whose client leaves.
-                    record(.miss(cacheable.location.key, .collapsed))
+                    record(.miss(cacheable.location.key, .collapsed), for: cacheable)
                     throw CancellationError()
                 }
             }
@@ -312,14 +329,14 @@ extension ResponseCache {
         switch outcome.content {
         case .failure(let error, let tags):
             guard outcome.answers(joinedAt: joinedAt) else { return nil }
-            record(.miss(key, .collapsed))
+            record(.miss(key, .failed), for: miss.cacheable)
             // A handler that catches the error of a value makes its response from the values that this one used.
             let location = miss.cacheable.location
             if location.isOfValue { FetchContext.noteValue(taggedBy: location.dependentTags + tags) }
             throw error
         case .entry(let entry, let source):
             guard outcome.mayAnswer(miss.cacheable, joinedAt: joinedAt, with: entry, source) else { return nil }
-            record(.miss(key, source.kind == .led ? .collapsed : source.kind))
+            record(.miss(key, source.kind == .led ? .collapsed : source.kind), for: miss.cacheable)
             return serving.answer(entry, to: miss, at: clock.now, source, collapsed: true)
         }
     }
@@ -330,7 +347,7 @@ extension ResponseCache {
         guard let stored = miss.stored, let failure = keyNotes.pause(of: miss.leveledKey, at: now),
             stored.mayBeServed(to: miss.cacheable, afterFailure: failure.status, at: now)
         else { return nil }
-        record(.hit(miss.cacheable.location.key, .stale))
+        record(.hit(miss.cacheable.location.key, .staleAfterError), for: miss.cacheable)
         return serving.answer(stored, to: miss, at: clock.now, .stalePaused)
     }
 
@@ -338,28 +355,7 @@ extension ResponseCache {
         guard let stored = miss.stored else {
             preconditionFailure("Only a request with a stored response can time out")
         }
-        record(.miss(miss.cacheable.location.key, .staleOnError))
+        record(.miss(miss.cacheable.location.key, .staleOnTimeout), for: miss.cacheable)
         return serving.answer(stored, to: miss, at: clock.now, .staleOnSoftTimeout, collapsed: true)
     }
-}
-
-// MARK: - Events and test support
-
-extension ResponseCache {
-    /// Records a hit, and counts it as a use of the entry.
-    func recordHit(_ entry: CacheEntry, _ key: CacheKey, _ kind: CacheEvent.Hit) {
-        entry.noteUse()
-        record(.hit(key, kind))
-    }
-
-    func record(_ event: CacheEvent) {
-        statistics.record(event)
-        observer?.observe(event)
-    }
-
-    /// The number of requests that wait for another request's fetch; for tests.
-    package var waiterCount: Int { flights.waiterCount }
-
-    /// The number of fetches under way that other requests may wait for; for tests.
-    package var flightCount: Int { flights.count }
 }

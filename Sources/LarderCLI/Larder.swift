@@ -1,5 +1,6 @@
 import ArgumentParser
 import Foundation
+import Larder
 import LarderGateway
 
 /// The program `larder`.
@@ -8,7 +9,7 @@ struct LarderCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "larder",
         abstract: "A response cache in front of any API.",
-        version: "larder 0.1.0-dev",
+        version: "larder \(LarderVersion.current)",
         subcommands: [Serve.self, Check.self, Explain.self, Simulate.self]
     )
 

@@ -4,7 +4,9 @@ import Larder
 import LarderGateway
 import LarderRedis
 import Logging
+import Metrics
 import NIOCore
+import OpenMetrics
 import ServiceLifecycle
 import SystemErrors
 import UnixSignals
@@ -31,6 +33,7 @@ struct Serve: AsyncParsableCommand {
     @OptionGroup var options: SettingOptions
 
     func run() async throws {
+        MetricsSystem.bootstrap(MetricsRegistry())
         let source = ConfigurationSource(path: config, options: options.values)
         let configuration = try source.read()
         let level = SharedLogLevel(configuration.settings.logLevel)
@@ -172,6 +175,7 @@ private struct Reloading: Service, CustomStringConvertible {
                 for warning in configuration.warnings { logger.warning("\(warning)") }
                 gateway.reload(configuration)
             } catch {
+                gateway.noteRefusedConfiguration()
                 logger.error("The configuration cannot be reloaded, and is unchanged", metadata: ["error": "\(error)"])
             }
         }

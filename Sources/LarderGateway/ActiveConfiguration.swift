@@ -25,6 +25,7 @@ final class ActiveConfiguration: Sendable {
     ) {
         self.settings = settings
         self.routes = routes
+        routes.count(in: cache.statistics)
         func administration(_ access: AdminAccess, isForHealthAlone: Bool = false) -> Administration {
             Administration(
                 of: cache,

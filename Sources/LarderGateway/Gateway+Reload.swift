@@ -10,6 +10,7 @@ extension Gateway {
     /// Files are read again even if their names have not changed. A file that cannot be used is logged as an error, and
     /// its previous content remains in use. Settings that need a restart are named in a warning.
     public func reload(_ configuration: GatewayConfiguration) {
+        let begin = ContinuousClock.now
         let running = active.withLockedValue { $0.settings }
         let changes = configuration.settings.changes(from: running)
         var settings = running
@@ -29,6 +30,7 @@ extension Gateway {
         let next = ActiveConfiguration(settings, configuration.routes, cache, client, drainState)
         active.withLockedValue { $0 = next }
         watch.setOrigins(configuration.routes.origins)
+        metrics.reloaded(isComplete: failed.isEmpty, in: .now - begin, at: cache.now)
         logger.info(
             "Reloaded the configuration",
             metadata: [
@@ -44,6 +46,9 @@ extension Gateway {
         }
         warnOfBodies(configuration.routes)
     }
+
+    /// Counts a configuration that was refused, and was not applied.
+    public func noteRefusedConfiguration() { metrics.refusedReload() }
 
     /// Reads the files of settings again.
     /// - Parameters:

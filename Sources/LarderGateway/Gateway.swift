@@ -3,11 +3,13 @@ import Hummingbird
 public import Larder
 import LarderHummingbird
 public import Logging
+import Metrics
 import NIOConcurrencyHelpers
 public import NIOCore
 import NIOHTTP2
 import NIOPosix
 import NIOSSL
+import OpenMetrics
 public import ServiceLifecycle
 
 /// A response cache in front of APIs in any language: a reverse proxy.
@@ -34,6 +36,7 @@ public final class Gateway: Sendable {
     /// The size of the largest entry that the store accepts, as far as is known.
     let entryLimit: ByteCount
     let drainState: DrainState
+    let metrics: GatewayMetrics
     private let listener: Listener
 
     /// Creates a gateway, ready to be run.
@@ -54,13 +57,16 @@ public final class Gateway: Sendable {
         // A client must be shut down once it is created, so everything that can fail comes before it.
         let certificate = try settings.certificate.map { files throws(GatewayError) in try ServerCertificate(files) }
         let log = try AccessLog(settings.accessLog, clock: clock, logger: logger)
-        let watch = OriginWatch(clock: clock, logger: logger)
+        let metrics = MetricsSystem.factory as? MetricsRegistry ?? MetricsRegistry(forwardingTo: MetricsSystem.factory)
+        let gatewayMetrics = GatewayMetrics(metrics)
+        let watch = OriginWatch(clock: clock, logger: logger, metrics: metrics)
         watch.setOrigins(configuration.routes.origins)
         let upstream = try UpstreamClient.Options(settings)
         let cache = ResponseCache(
             store: store,
             name: settings.name,
             limits: CacheLimits(bodiesInFlight: settings.bodiesInFlight),
+            metrics: metrics,
             logger: logger,
             clock: clock
         )
@@ -105,6 +111,8 @@ public final class Gateway: Sendable {
         self.log = log
         self.logger = logger
         self.drainState = drainState
+        self.metrics = gatewayMetrics
+        gatewayMetrics.collect(from: listener)
         self.entryLimit = max(store.entryLimit, CacheEntry.limit(forBodiesOf: configuration.routes.bodyLimit))
         self.services = [log as (any Service)?, client, cache, listener].compactMap(\.self)
     }

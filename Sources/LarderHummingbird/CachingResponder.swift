@@ -76,6 +76,7 @@ public struct CachingResponder<Context: RequestContext>: HTTPResponder, CachingC
     }
 
     public func respond(to request: Request, context: Context) async throws -> Response {
+        if policy.route == nil { setRoute(context.endpointPath) }
         guard let readers else { return try await respond(to: request, context, for: nil, under: policy) }
         let isWrite = Invalidation.isUnsafe(changedMethod(of: request) ?? request.method)
         let traits = readers.read(request, context, isWrite: isWrite)
@@ -86,6 +87,14 @@ public struct CachingResponder<Context: RequestContext>: HTTPResponder, CachingC
             for: user,
             under: traits.apply(to: user == nil ? policy : userPolicy)
         )
+    }
+
+    /// Sets the route that requests are counted under. Its path is not known before the router has found it once.
+    private func setRoute(_ path: String?) {
+        guard let path else { return }
+        let route = cache.statistics.route(path)
+        policy.setRoute(route)
+        userPolicy.setRoute(route)
     }
 
     private func respond(
@@ -112,7 +121,8 @@ public struct CachingResponder<Context: RequestContext>: HTTPResponder, CachingC
         var queryPolicy = shared.policy
         queryPolicy.keys.content = content.map { KeyPolicy.digest(ofContent: $0, request.headers) }
         let origin = handler(query, content: content ?? ByteBuffer())
-        return try await cache.respond(to: head, for: user, under: queryPolicy, from: origin)
+        let queryShared = SharedPolicy(queryPolicy, of: shared.route)
+        return try await cache.respond(to: head, for: user, under: queryShared, from: origin)
     }
 
     /// Returns a request with its content in memory; nil for the content if it is too large, or does not say how large

@@ -120,7 +120,7 @@ struct RequestTraits: Sendable {
         policy.keys.parts += parts
         policy.tags += tags
         policy.invalidated += invalidated
-        return SharedPolicy(bypasses ? policy.bypassing(.everything) : policy)
+        return SharedPolicy(bypasses ? policy.bypassing(.everything) : policy, of: shared.route)
     }
 }
 

@@ -2,6 +2,8 @@ import CoreMetrics
 import Logging
 import Metrics
 import NIOConcurrencyHelpers
+import NIOCore
+import OpenMetrics
 import RedisClient
 
 /// A sender of commands that protects requests from a Redis that does not answer: it waits for at most a timeout that
@@ -44,7 +46,9 @@ final class Failsafe: Sendable {
             return nil
         }
         do throws(RedisError) {
+            let sent = NIODeadline.now()
             let replies = try await client.pipeline(commands, timeout: .adaptive)
+            metrics.roundTrip.recordNanoseconds((.now() - sent).nanoseconds)
             if replies.isLate {
                 metrics.failed("late")
                 let change = breaker.withLockedValue { $0.failed(at: .now) }
@@ -167,10 +171,18 @@ struct RedisMetrics: Sendable {
     let pendingInvalidations: Gauge
     /// The number of invalidation logs of other formats in the namespace.
     let otherFormats: Gauge
+    /// The times from sending commands until their replies.
+    let roundTrip: Timer
     private let factory: any MetricsFactory
 
     init(factory: any MetricsFactory) {
         self.factory = factory
+        (factory as? MetricsRegistry)?.describe(MetricDescription.ofRedis)
+        roundTrip = Timer(
+            label: "larder_redis_round_trip_seconds",
+            preferredDisplayUnit: .seconds,
+            factory: factory
+        )
         isAvailable = Gauge(label: "larder_redis_available", factory: factory)
         pendingInvalidations = Gauge(label: "larder_redis_pending_invalidations", factory: factory)
         otherFormats = Gauge(label: "larder_redis_other_formats", factory: factory)
@@ -194,4 +206,17 @@ struct RedisMetrics: Sendable {
     private func count(_ label: String, _ dimension: String, _ value: String) {
         Counter(label: label, dimensions: [(dimension, value)], factory: factory).increment()
     }
+}
+
+extension MetricDescription {
+    /// The metrics of a Redis store. `docs/redis.md` lists them, too.
+    static let ofRedis = [
+        MetricDescription("larder_redis_available", "1 while Redis is connected and answers, 0 otherwise."),
+        MetricDescription("larder_redis_pending_invalidations", "Scopes whose invalidation waits to be delivered."),
+        MetricDescription("larder_redis_other_formats", "Invalidation logs of other formats in the namespace."),
+        MetricDescription("larder_redis_failures", "Commands without an answer, or with a late one, by reason."),
+        MetricDescription("larder_redis_refusals", "Replies that are errors of the server, by code."),
+        MetricDescription("larder_redis_unreadable", "Values in Redis that cannot be read, by reason."),
+        MetricDescription("larder_redis_round_trip_seconds", "Time from sending commands until their replies."),
+    ]
 }

@@ -4,6 +4,8 @@ import Hummingbird
 import Larder
 import LarderHummingbird
 import LarderTestSupport
+import Metrics
+import OpenMetrics
 import Testing
 
 // The Swift code of doc comments that no page has: `ReadmeTests` checks that each line is here.
@@ -144,4 +146,15 @@ private func expectHit(_ response: HTTPResponse) {
 
 private func expectBypass(_ response: HTTPResponse) {
     #expect(response.cacheStatus?.detail == "nocache")
+}
+
+// MARK: - Metrics
+
+private func bootstrap() {
+    let metrics = MetricsRegistry()
+    MetricsSystem.bootstrap(metrics)
+}
+
+private func bootstrapAtOnce() {
+    MetricsSystem.bootstrap(MetricsRegistry())
 }

@@ -23,9 +23,9 @@ import Testing
     /// Returns the pages and the sources that have code in blocks of Swift.
     static func pages() throws -> [String] {
         let articles = try files(below: "docs", suffix: ".md").filter { $0.contains(".docc/") }
-        let modules = ["HTTPCaching", "Larder", "LarderHummingbird", "LarderRedis", "LarderTestSupport"]
+        let modules = ["HTTPCaching", "Larder", "LarderHummingbird", "LarderRedis", "LarderTestSupport", "OpenMetrics"]
         let sources = try modules.flatMap { try files(below: "Sources/\($0)", suffix: ".swift") }
-        return try ["README.md", "docs/hummingbird.md", "docs/redis.md", "docs/stores.md"]
+        return try ["README.md", "docs/hummingbird.md", "docs/metrics.md", "docs/redis.md", "docs/stores.md"]
             + (articles + sources).filter { try PackageFolder.text(of: $0).contains("```swift\n") }
     }
 

@@ -4,7 +4,9 @@ import Testing
 /// Checks that what the library's modules declare as public is documented.
 @Suite(.timeLimit(.minutes(5))) struct DocumentationTests {
     /// The modules that `make docs` documents.
-    static let modules = ["HTTPCaching", "Larder", "LarderHummingbird", "LarderRedis", "LarderTestSupport"]
+    static let modules = [
+        "HTTPCaching", "Larder", "LarderHummingbird", "LarderRedis", "LarderTestSupport", "OpenMetrics",
+    ]
 
     /// The beginnings of the declarations that need no comment, because they implement a requirement of a protocol,
     /// which has one.

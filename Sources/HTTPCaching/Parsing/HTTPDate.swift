@@ -185,6 +185,33 @@ package struct CivilDate {
     }
 }
 
+extension Timestamp {
+    /// The time in the format of RFC 3339, in UTC with milliseconds: `1994-11-06T08:49:37.000Z`.
+    package var iso8601: String {
+        let date = CivilDate(self)
+        let second = date.secondOfDay
+        let millisecond = Int((nanosecondsSinceEpoch % 1_000_000_000 + 1_000_000_000) % 1_000_000_000) / 1_000_000
+        var text: [UInt8] = []
+        text.reserveCapacity(24)
+        text.append(date.year, digits: 4)
+        text.append(UInt8(ascii: "-"))
+        text.append(date.month, digits: 2)
+        text.append(UInt8(ascii: "-"))
+        text.append(date.day, digits: 2)
+        text.append(UInt8(ascii: "T"))
+        text.append(second / 3_600, digits: 2)
+        text.append(UInt8(ascii: ":"))
+        text.append(second / 60 % 60, digits: 2)
+        text.append(UInt8(ascii: ":"))
+        text.append(second % 60, digits: 2)
+        text.append(UInt8(ascii: "."))
+        text.append(ASCII.zero + UInt8(millisecond / 100))
+        text.append(millisecond % 100, digits: 2)
+        text.append(UInt8(ascii: "Z"))
+        return String(decoding: text, as: UTF8.self)
+    }
+}
+
 extension [UInt8] {
     /// Appends `number` with leading zeros, in 2 or 4 digits.
     fileprivate mutating func append(_ number: Int, digits: Int) {

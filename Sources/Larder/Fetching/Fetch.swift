@@ -288,6 +288,7 @@ extension Fetch {
             notStored = !validity.isKnown ? .unavailable : validity.isValid ? nil : .overtaken
         }
         let key = entry.location.key
+        record.received = (entry.location.tags + entry.tags, isNew ? entry.body.readableBytes : 0)
         if let notStored {
             record.events.append(.notStored(key, notStored))
             if notStored.isLasting {

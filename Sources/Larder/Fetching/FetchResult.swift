@@ -25,6 +25,8 @@ struct FetchResult<Response: Sendable>: Sendable {
 struct FetchRecord: Sendable {
     var events: [CacheEvent] = []
     var notes: [KeyNotes.Note] = []
+    /// The tags and the size of a response that was received whole.
+    var received: (tags: [CacheTag], bytes: Int)?
 }
 
 /// The parts of a cache that a fetch uses.

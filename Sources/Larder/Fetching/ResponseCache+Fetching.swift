@@ -1,5 +1,6 @@
 import HTTPCaching
 import HTTPTypes
+import NIOCore
 
 /// Fetches: those that a request leads and waits for, and refreshes in the background.
 extension ResponseCache {
@@ -8,7 +9,7 @@ extension ResponseCache {
     func lead<O: Origin>(_ miss: CacheMiss<O>, _ flight: FlightID?) async throws -> O.Response {
         let leader = LeaderPromise<O.Response>()
         var kind = CacheEvent.Miss.led
-        defer { record(.miss(miss.cacheable.location.key, kind)) }
+        defer { record(.miss(miss.cacheable.location.key, kind), for: miss.cacheable) }
         let fetch = start(miss, flight, leader)
         if let flight { watchOthers(flight, miss, leader) }
         let timer = startSoftTimer(miss, leader)
@@ -18,6 +19,8 @@ extension ResponseCache {
             kind = value.kind
             return value.response
         } catch {
+            // The origin has not failed if the client has left.
+            if !Task.isCancelled { kind = .failed }
             if Task.isCancelled { flight != nil || miss.mayFillCache ? fetch.leave() : fetch.abandon() }
             throw error
         }
@@ -86,18 +89,25 @@ extension ResponseCache {
             flight: flight,
             frames: FetchContext.frames(of: miss, in: self),
             dependencies: FetchDependencies(store: store, serving: serving, inFlight: inFlight, clock: clock),
-            report: { self.apply($0, to: miss.leveledKey) }
+            report: { self.apply($0, to: miss) }
         )
+        let began = NIODeadline.now()
         let result = await fetch.run()
-        apply(result.record, to: miss.leveledKey)
+        topFetches.count(
+            miss.cacheable.location.key,
+            tags: result.record.received?.tags ?? [],
+            bytes: result.record.received?.bytes ?? 0,
+            nanoseconds: Int((.now() - began).nanoseconds)
+        )
+        apply(result.record, to: miss)
         permit?.complete(result.completion)
         if let leader, !leader.isCompleted { await complete(leader, of: miss, with: result.leader) }
         result.body?.release()
     }
 
-    private func apply(_ fetchRecord: FetchRecord, to key: LeveledKey) {
-        for event in fetchRecord.events { record(event) }
-        for note in fetchRecord.notes { keyNotes.note(note, about: key, at: clock.now) }
+    private func apply<O: Origin>(_ fetchRecord: FetchRecord, to miss: CacheMiss<O>) {
+        for event in fetchRecord.events { record(event, of: miss.cacheable.sharedPolicy.route) }
+        for note in fetchRecord.notes { keyNotes.note(note, about: miss.leveledKey, at: clock.now) }
     }
 
     private func complete<O: Origin>(
@@ -150,7 +160,7 @@ extension ResponseCache {
         guard let stored = miss.stored, let timeout = miss.softTimeout(at: clock.now) else { return nil }
         return tasks.start { [self] in
             do { try await clock.sleep(for: timeout) } catch { return }
-            leader.succeed(serving.answer(stored, to: miss, at: clock.now, .staleOnSoftTimeout), .staleOnError)
+            leader.succeed(serving.answer(stored, to: miss, at: clock.now, .staleOnSoftTimeout), .staleOnTimeout)
         }
     }
 }

@@ -61,9 +61,9 @@ extension ResponseCache {
 
     private func record(_ result: InvalidationResult, of scopes: [InvalidationScope]) {
         switch result {
-        case .acknowledged: record(.invalidated(scopes))
+        case .acknowledged: record(.invalidated(scopes), of: nil)
         case .pending:
-            record(.invalidationPending(scopes))
+            record(.invalidationPending(scopes), of: nil)
             logger.debug("An invalidation is pending", metadata: ["scopes": "\(scopes.count)"])
         }
     }

@@ -25,8 +25,12 @@ public enum CacheEvent: Sendable {
     public enum Hit: String, Sendable, CaseIterable {
         /// A fresh response.
         case fresh
-        /// A stale response, while it is refreshed or because the client allows it.
-        case stale
+        /// A stale response, while it is refreshed.
+        case staleWhileRevalidating = "stale-while-revalidate"
+        /// A stale response, because the client allows it.
+        case staleAllowedByClient = "max-stale"
+        /// A stale response, because the origin failed a short while ago and is not asked again yet.
+        case staleAfterError = "stale-if-error"
     }
 
     /// The kind of a miss.
@@ -36,7 +40,11 @@ public enum CacheEvent: Sendable {
         /// The request waited for another request's fetch.
         case collapsed
         /// The request got a stale response, because the origin failed.
-        case staleOnError = "stale-on-error"
+        case staleOnError = "stale-if-error"
+        /// The request got a stale response, because the origin took longer than the soft timeout.
+        case staleOnTimeout = "soft-timeout"
+        /// The origin failed, and there was no stale response that could be served.
+        case failed
         /// The request had `only-if-cached`, and nothing was stored (504).
         case onlyIfCached = "only-if-cached"
     }

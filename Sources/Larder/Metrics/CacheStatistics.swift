@@ -1,10 +1,12 @@
 import Metrics
+import NIOConcurrencyHelpers
+public import OpenMetrics
 import Synchronization
 
 /// The counts of a cache's events since the process began.
 ///
-/// Hits and misses are exact under concurrency. The same numbers go to swift-metrics as `larder_hits`, `larder_misses`
-/// and so on; labels are kinds and reasons, never keys.
+/// Hits and misses are exact under concurrency. The same events are counted by route, result and reason in
+/// ``metrics``, and go on to swift-metrics from there; labels never hold keys or URLs.
 public final class CacheStatistics: Sendable {
     /// The counts at one moment.
     public struct Snapshot: Sendable {
@@ -21,15 +23,38 @@ public final class CacheStatistics: Sendable {
         public let topKeys: [(key: CacheKey, count: Int)]
     }
 
+    /// The number of routes that are counted apart. Requests for further routes are counted as `other`.
+    static let routeLimit = 200
+
+    /// The metrics of the cache, and of everything that reports to the same registry.
+    public let metrics: MetricsRegistry
+
     private let hits = Atomic<Int>(0)
     private let misses = Atomic<Int>(0)
     private let stale = Atomic<Int>(0)
     private let keys: TopKeys
     private let counters: Counters
+    private let routes = NIOLockedValueBox<[String: RouteStatistics]>([:])
+    /// The counts of requests whose policy belongs to no route.
+    private let unnamed: RouteStatistics
 
-    init(keyLimit: Int, metrics: any MetricsFactory) {
-        self.keys = TopKeys(guaranteed: keyLimit)
-        self.counters = Counters(factory: metrics)
+    init(keyLimit: Int, metrics factory: any MetricsFactory) {
+        metrics = factory as? MetricsRegistry ?? MetricsRegistry(forwardingTo: factory)
+        metrics.describe(MetricDescription.ofCache)
+        keys = TopKeys(guaranteed: keyLimit)
+        counters = Counters(factory: metrics)
+        unnamed = RouteStatistics("", metrics)
+    }
+
+    /// Returns the counts of a route, which are created if there are none.
+    package func route(_ name: String) -> RouteStatistics {
+        routes.withLockedValue { routes in
+            if let route = routes[name] { return route }
+            let name = routes.count < Self.routeLimit ? name : "other"
+            let route = routes[name] ?? RouteStatistics(name, metrics)
+            routes[name] = route
+            return route
+        }
     }
 
     /// Returns the counts now.
@@ -43,81 +68,71 @@ public final class CacheStatistics: Sendable {
         )
     }
 
-    func record(_ event: CacheEvent) {
+    /// Counts an event of a route; nil if it belongs to none.
+    func record(_ event: CacheEvent, of route: RouteStatistics?) {
+        let route = route ?? unnamed
         switch event {
         case .hit(let key, let kind):
             hits.wrappingAdd(1, ordering: .relaxed)
             keys.count(key)
-            counters.hit(kind).increment()
-            if kind == .stale { countStale() }
+            if kind == .fresh { route.count(.hit) } else { countStale(of: route, because: kind.rawValue) }
         case .miss(let key, let kind):
             misses.wrappingAdd(1, ordering: .relaxed)
             keys.count(key)
-            counters.misses[kind]?.increment()
-            if kind == .staleOnError { countStale() }
-        case .bypassed(let reason): counters.bypasses[reason]?.increment()
+            switch kind {
+            case .led, .onlyIfCached: route.count(.miss)
+            case .collapsed: route.count(.collapsed)
+            case .staleOnError, .staleOnTimeout: countStale(of: route, because: kind.rawValue)
+            case .failed: route.count(.error)
+            }
+        case .bypassed(let reason):
+            route.count(.bypass)
+            route.countBypass(because: reason)
         case .stored: counters.stored.increment()
         case .validated: counters.validated.increment()
-        case .notStored(_, let reason): counters.notStored(reason)
+        case .notStored(_, let reason): route.countNotStored(because: reason)
         case .refreshFailed: counters.refreshFailures.increment()
         case .invalidated: counters.invalidations.increment()
         case .invalidationPending: counters.pendingInvalidations.increment()
         }
     }
 
-    private func countStale() {
+    private func countStale(of route: RouteStatistics, because reason: String) {
         stale.wrappingAdd(1, ordering: .relaxed)
-        counters.stale.increment()
+        route.count(.stale)
+        route.countStale(because: reason)
+    }
+
+    /// Counts a write.
+    func recordWrite(of route: RouteStatistics?) { (route ?? unnamed).count(.write) }
+
+    /// Records the time from the arrival of a request until the head of its response was there.
+    func recordTime(_ nanoseconds: Int64, isHit: Bool) {
+        (isHit ? counters.hitTime : counters.missTime).recordNanoseconds(nanoseconds)
     }
 }
 
-/// The counters of swift-metrics, which are created once.
+/// The metrics that have no route, which are created once.
 private struct Counters: Sendable {
-    private let freshHits, staleHits: Counter
-    let misses: [CacheEvent.Miss: Counter]
-    let bypasses: [BypassReason: Counter]
-    let stale: Counter
-    let stored: Counter
-    let validated: Counter
-    let refreshFailures: Counter
-    let invalidations: Counter
-    let pendingInvalidations: Counter
-    private let factory: any MetricsFactory
+    let stored, validated, refreshFailures, invalidations, pendingInvalidations: Counter
+    let hitTime, missTime: Timer
 
     init(factory: any MetricsFactory) {
-        func counters<Kind: CaseIterable & Hashable & RawRepresentable<String>>(
-            _ label: String,
-            by dimension: String
-        ) -> [Kind: Counter] {
-            Dictionary(
-                uniqueKeysWithValues: Kind.allCases.map { kind in
-                    (kind, Counter(label: label, dimensions: [(dimension, kind.rawValue)], factory: factory))
-                }
+        func counter(_ label: String) -> Counter { Counter(label: label, factory: factory) }
+        func timer(_ result: String) -> Timer {
+            Timer(
+                label: "larder_time_to_first_byte_seconds",
+                dimensions: [("result", result)],
+                preferredDisplayUnit: .seconds,
+                factory: factory
             )
         }
-        let hits: [Counter] = [CacheEvent.Hit.fresh, .stale].map { kind in
-            Counter(label: "larder_hits", dimensions: [("kind", kind.rawValue)], factory: factory)
-        }
-        (freshHits, staleHits) = (hits[0], hits[1])
-        misses = counters("larder_misses", by: "kind")
-        bypasses = counters("larder_bypasses", by: "reason")
-        stale = Counter(label: "larder_stale", factory: factory)
-        stored = Counter(label: "larder_stored", factory: factory)
-        validated = Counter(label: "larder_validated", factory: factory)
-        refreshFailures = Counter(label: "larder_refresh_failures", factory: factory)
-        invalidations = Counter(label: "larder_invalidations", factory: factory)
-        pendingInvalidations = Counter(label: "larder_pending_invalidations", factory: factory)
-        self.factory = factory
-    }
-
-    func hit(_ kind: CacheEvent.Hit) -> Counter {
-        switch kind {
-        case .fresh: freshHits
-        case .stale: staleHits
-        }
-    }
-
-    func notStored(_ reason: NotStoredReason) {
-        Counter(label: "larder_not_stored", dimensions: [("reason", reason.detail)], factory: factory).increment()
+        stored = counter("larder_stored")
+        validated = counter("larder_validated")
+        refreshFailures = counter("larder_refresh_failures")
+        invalidations = counter("larder_invalidations")
+        pendingInvalidations = counter("larder_pending_invalidations")
+        hitTime = timer("hit")
+        missTime = timer("miss")
     }
 }

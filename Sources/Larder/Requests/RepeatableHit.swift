@@ -1,5 +1,6 @@
 package import HTTPCaching
 package import HTTPTypes
+import NIOCore
 
 /// A hit, in the form in which equal requests can be answered again without a decision.
 ///
@@ -13,6 +14,7 @@ package struct RepeatableHit: Sendable {
     }
 
     let location: EntryLocation
+    let route: RouteStatistics?
     /// The entries that the store found, in its order.
     private let found: [Reference]
     /// The place of the entry that answers the request.
@@ -22,9 +24,15 @@ package struct RepeatableHit: Sendable {
     /// The names of the fields by which the entries vary; nil if some vary by anything.
     package let vary: Set<HTTPField.Name>?
 
-    fileprivate init?(_ entry: CacheEntry, among found: [CacheEntry], at location: EntryLocation, _ now: Timestamp) {
+    fileprivate init?(
+        _ entry: CacheEntry,
+        among found: [CacheEntry],
+        for cacheable: CacheableRequest,
+        _ now: Timestamp
+    ) {
         guard let place = found.firstIndex(where: { $0 === entry }) else { return nil }
-        self.location = location
+        self.location = cacheable.location
+        self.route = cacheable.sharedPolicy.route
         self.found = found.map { Reference(entry: $0) }
         self.place = place
         let lifetimes = entry.lifetimes
@@ -72,10 +80,10 @@ extension ResponseCache {
         guard let (entry, found) = findFresh(cacheable, at: now),
             let encoded = encode(serving.answer(entry, to: cacheable, at: now, .hit, in: []))
         else { return nil }
-        recordHit(entry, cacheable.location.key, .fresh)
+        recordHit(entry, cacheable)
         // A hit on an object that the store does not hold cannot be repeated: the next one makes another object.
         guard cacheable.directives == .none, entry.isHeldByStore else { return (encoded, nil) }
-        return (encoded, RepeatableHit(entry, among: found, at: cacheable.location, now))
+        return (encoded, RepeatableHit(entry, among: found, for: cacheable, now))
     }
 
     /// The time by the clock of the cache.
@@ -84,13 +92,13 @@ extension ResponseCache {
     /// Counts a hit again and returns the entry that answers it; nil, and counts nothing, if the response may be
     /// another than before.
     package func `repeat`(_ hit: RepeatableHit) -> CacheEntry? {
-        let now = clock.now
+        let (arrival, now) = (NIODeadline.now(), clock.now)
         guard let entries = store.find(hit.location, at: now), let entry = hit.entry(among: entries, at: now),
             entry.take(from: inFlight)
         else { return nil }
         // The least recently used variant of a key is evicted first.
         if entries.count > 1 { entry.markUsed() }
-        recordHit(entry, hit.location.key, .fresh)
+        recordHit(entry, hit.location.key, of: hit.route, since: arrival)
         return entry
     }
 }

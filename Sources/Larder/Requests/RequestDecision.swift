@@ -1,5 +1,6 @@
 import HTTPCaching
 package import HTTPTypes
+import NIOCore
 
 /// The decision about a request, made before anything is looked up.
 @usableFromInline
@@ -115,6 +116,8 @@ package struct CacheableRequest: Sendable {
     let isForUser: Bool
     package let location: EntryLocation
     let sharedPolicy: SharedPolicy
+    /// The time at which the cache received the request.
+    let arrival = NIODeadline.now()
 
     var policy: CachePolicy { sharedPolicy.policy }
     var isHead: Bool { request.method == .head }

@@ -5,10 +5,10 @@ extension ResponseCache {
     /// Forwards a request to the origin, and stores nothing.
     func bypass<O: Origin>(
         because reason: BypassReason,
-        under policy: CachePolicy,
+        under shared: SharedPolicy,
         to origin: O
     ) async throws -> O.Response {
-        record(.bypassed(reason))
+        record(.bypassed(reason), of: shared.route)
         var response = try await origin.forward()
         let outcome = CacheStatus.Outcome.forwarded(
             reason == .method ? .method : .bypass,
@@ -19,7 +19,7 @@ extension ResponseCache {
             outcome,
             in: FetchContext.frames,
             detail: reason.rawValue,
-            policy: policy,
+            policy: shared.policy,
             at: clock.now
         )
         return response
@@ -31,7 +31,7 @@ extension ResponseCache {
         because reason: CacheStatus.ForwardReason
     ) -> Response {
         // RFC 9111 §5.2.1.7: "a cache SHOULD […] respond with a 504 (Gateway Timeout) status code".
-        record(.miss(cacheable.location.key, .onlyIfCached))
+        record(.miss(cacheable.location.key, .onlyIfCached), for: cacheable)
         let head = serving.head(
             HTTPResponse(status: .gatewayTimeout, headerFields: [.contentLength: "0"]),
             .forwarded(reason),

@@ -11,9 +11,11 @@ extension ResponseCache {
     /// - Throws: The origin's error, unchanged.
     func write<O: Origin>(
         _ request: HTTPRequest,
-        under policy: CachePolicy,
+        under shared: SharedPolicy,
         to origin: O
     ) async throws -> O.Response {
+        let policy = shared.policy
+        statistics.recordWrite(of: shared.route)
         var response: O.Response
         do { response = try await origin.forward() } catch {
             var status = origin.status(of: error)

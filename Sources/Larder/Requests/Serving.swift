@@ -223,7 +223,8 @@ extension FlightOutcome.Source {
     var kind: CacheEvent.Miss {
         switch self {
         case .fetched, .validated: .led
-        case .staleOnError, .staleOnSoftTimeout, .stalePaused: .staleOnError
+        case .staleOnError, .stalePaused: .staleOnError
+        case .staleOnSoftTimeout: .staleOnTimeout
         }
     }
 }

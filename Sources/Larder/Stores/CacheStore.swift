@@ -73,6 +73,10 @@ public protocol CacheStore: Service {
     /// True if the store can be reached, as far as is known; by default always true.
     var isAvailable: Bool { get }
 
+    /// The memory that the store uses in this process, and what it has removed; nil, the default, if the store keeps
+    /// its entries elsewhere.
+    var usage: StoreUsage? { get }
+
     /// Runs the store's background work until the service is shut down. The default has none, and only waits for that.
     func run() async throws
 }
@@ -92,6 +96,9 @@ extension CacheStore {
 
     /// True.
     public var isAvailable: Bool { true }
+
+    /// Nil.
+    public var usage: StoreUsage? { nil }
 
     /// Waits until the service is shut down.
     public func run() async throws { try await gracefulShutdown() }

@@ -158,6 +158,7 @@ extension MemoryShard {
     /// Removes a slot.
     /// - Parameter isExpired: True if all of its variants have expired.
     mutating func remove(_ place: Int, isExpired: Bool = false, dropping dropped: inout [CacheEntry]) {
+        if isExpired { expirations += 1 }
         policy.remove(place, isExpired: isExpired)
         clear(place, dropping: &dropped)
     }

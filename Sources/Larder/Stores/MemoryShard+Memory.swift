@@ -142,6 +142,7 @@ extension MemoryShard {
             }
             guard let place = evict(at: now) else { return resetTables() }
             clear(place, dropping: &dropped)
+            evictions += 1
             // An eviction leaves a block, a slot and a few links.
             moves += 4
         }

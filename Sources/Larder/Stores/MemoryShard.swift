@@ -62,6 +62,10 @@ struct MemoryShard: Sendable {
     private var pathSweep = Sweep()
     let limit: Int
     let variantLimit: Int
+    /// The number of keys that were removed to make room.
+    var evictions = 0
+    /// The number of keys that were removed because they had expired.
+    var expirations = 0
     /// False if an entry's cost is the size of its body; for tests of hit ratios.
     let chargesOverhead: Bool
 

@@ -26,3 +26,23 @@ extension MemoryStore {
         return max(1, min(byCores, bySize))
     }
 }
+
+extension MemoryStore {
+    /// The number of bytes that are used of the limit.
+    public var size: ByteCount {
+        .bytes(shards.reduce(0) { size, shard in size + shard.state.withLockedValue { $0.bytes } })
+    }
+
+    /// The memory that is used, and the numbers of evicted and expired keys.
+    public var usage: StoreUsage? {
+        let none = StoreUsage(used: .bytes(0), limit: .bytes(0), evictions: 0, expirations: 0)
+        return shards.reduce(into: none) { usage, shard in
+            shard.state.withLockedValue { shard in
+                usage.used = .bytes(usage.used.bytes + shard.bytes)
+                usage.limit = .bytes(usage.limit.bytes + shard.limit)
+                usage.evictions += shard.evictions
+                usage.expirations += shard.expirations
+            }
+        }
+    }
+}

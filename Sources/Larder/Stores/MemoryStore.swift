@@ -20,7 +20,7 @@ public final class MemoryStore: CacheStore {
     }
 
     /// A shard behind its lock.
-    private final class LockedShard: Sendable {
+    final class LockedShard: Sendable {
         let state: NIOLockedValueBox<MemoryShard>
 
         init(_ shard: MemoryShard) { state = NIOLockedValueBox(shard) }
@@ -32,7 +32,7 @@ public final class MemoryStore: CacheStore {
     public static let defaultVariantLimit = 64
 
     public let entryLimit: ByteCount
-    private let shards: [LockedShard]
+    let shards: [LockedShard]
     private let log: NIOLockedValueBox<Log>
     private let epoch: LogVersion.Epoch
     /// The number of the log's version, stored after the versions of the scopes: a thread that loads it sees those.
@@ -195,11 +195,6 @@ public final class MemoryStore: CacheStore {
                 await self.removeUnusable(at: self.clock.now)
             }
         }
-    }
-
-    /// The number of bytes that are used of the limit.
-    public var size: ByteCount {
-        .bytes(shards.reduce(0) { size, shard in size + shard.state.withLockedValue { $0.bytes } })
     }
 
     /// Adds the invalidation of scopes to the log, and returns its version.

@@ -114,7 +114,7 @@ extension ResponseCache {
         FetchContext.noteValue(taggedBy: cacheable.location.dependentTags)
         if let (entry, _) = findFresh(cacheable, at: clock.now), let value = try? entry.decoded(as: Value.self) {
             FetchContext.noteValue(taggedBy: entry.location.dependentTags + entry.tags)
-            recordHit(entry, cacheable.location.key, .fresh)
+            recordHit(entry, cacheable)
             return value
         }
         serviceReminder.check(at: clock.now, logger)
@@ -185,17 +185,17 @@ extension ResponseCache {
             if case .serve(let found) = Selection.choose(lookup.entries, for: cacheable, at: now) { entry = found }
         }
         guard let entry else {
-            record(.miss(key, .onlyIfCached))
+            record(.miss(key, .onlyIfCached), for: cacheable)
             return nil
         }
         do {
             let value = try entry.decoded(as: type)
             FetchContext.noteValue(taggedBy: entry.location.dependentTags + entry.tags)
-            recordHit(entry, key, .fresh)
+            recordHit(entry, cacheable)
             return value
         } catch {
             logUndecodable(key, error)
-            record(.miss(key, .onlyIfCached))
+            record(.miss(key, .onlyIfCached), for: cacheable)
             return nil
         }
     }

@@ -65,6 +65,7 @@ struct Administration: Sendable {
             form: .url,
             audit: audit
         )
+        router.addMetrics(of: cache, access: access, at: path.appendingPath("metrics"), audit: audit)
         router.addBulkInvalidation(of: cache, access: access, at: path, form: .url, audit: audit)
         router.on(path.appendingPath("urls/**"), method: .delete) { request, context in
             await audited(request, context, access, audit) {

@@ -32,6 +32,9 @@ public final class Route: Sendable {
         self.isCached = isCached
     }
 
+    /// Sets the counts of the route, which the policy of uncached requests has, too.
+    func setStatistics(_ statistics: RouteStatistics) { sharedPolicy.setRoute(statistics) }
+
     /// The route with a policy by which all requests bypass the cache.
     var uncached: Route {
         isCached

@@ -91,6 +91,15 @@ public struct RouteTable: Sendable {
     /// The routes in the order in which they are tried, the default route last.
     public var routes: [Route] { rows.map(\.route) }
 
+    /// Counts the requests of each route under its name.
+    func count(in statistics: CacheStatistics) {
+        for row in rows {
+            let counts = statistics.route(row.route.name)
+            row.route.setStatistics(counts)
+            row.uncached.setStatistics(counts)
+        }
+    }
+
     /// The largest body that any route stores. The store has to accept it.
     public var bodyLimit: ByteCount { rows.map(\.route.policy.bodyLimit).max() ?? .bytes(0) }
 

@@ -78,7 +78,7 @@ extension GatewayResponder {
                 active.routes.invalidated(byWriteTo: head.path ?? "/", host: head.authority)
             )
         }
-        return .cache(head, SharedPolicy(policy), route)
+        return .cache(head, SharedPolicy(policy, of: route.sharedPolicy.route), route)
     }
 }
 

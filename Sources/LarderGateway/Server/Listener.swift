@@ -87,6 +87,9 @@ final class Listener: Service {
         )
     }
 
+    /// The number of open connections, and of requests that are being answered.
+    var load: (connections: Int, requests: Int) { table.load }
+
     /// Ends the current step of stopping, or the first step if the listener has not begun to stop.
     func hurry() { timer.skip() }
 

@@ -3,6 +3,7 @@ import Larder
 import Logging
 import Metrics
 import NIOConcurrencyHelpers
+import NIOCore
 
 /// The state of every origin, logged when it changes.
 ///
@@ -13,6 +14,8 @@ final class OriginWatch: Sendable {
         var origins: Set<OriginAddress> = []
         /// The state of each origin that has failed.
         var states: [OriginAddress: OriginState] = [:]
+        /// The histogram of the times of each origin that routes name.
+        var timers: [OriginAddress: Timer] = [:]
     }
 
     private let state = NIOLockedValueBox(State())
@@ -27,9 +30,11 @@ final class OriginWatch: Sendable {
     }
 
     /// Notes that an origin responded.
-    func answered(_ origin: OriginAddress) {
+    /// - Parameter time: The time from the request until the head of the response; nil if it was not measured.
+    func answered(_ origin: OriginAddress, after time: TimeAmount? = nil) {
         let now = clock.now
-        let action = state.withLockedValue { $0.states[origin]?.answered(at: now) }
+        let (action, timer) = state.withLockedValue { ($0.states[origin]?.answered(at: now), $0.timers[origin]) }
+        if let time { timer?.recordNanoseconds(time.nanoseconds) }
         guard case .logUp(let duration, let failures) = action else { return }
         gauge(of: origin).record(1)
         logger.notice(
@@ -66,6 +71,8 @@ final class OriginWatch: Sendable {
         let before = state.withLockedValue { state in
             defer { state.origins = origins }
             state.states = state.states.filter { origins.contains($0.key) }
+            for origin in origins where state.timers[origin] == nil { state.timers[origin] = timer(of: origin) }
+            for origin in state.origins.subtracting(origins) { state.timers.removeValue(forKey: origin)?.destroy() }
             return state.origins
         }
         for origin in origins.subtracting(before) { gauge(of: origin).record(1) }
@@ -76,6 +83,16 @@ final class OriginWatch: Sendable {
         var metadata: Logger.Metadata = ["origin": "\(origin)", "error": "\(error)"]
         if unlogged > 0 { metadata["failures-not-logged"] = "\(unlogged)" }
         return metadata
+    }
+
+    /// Returns the histogram of the times in which an origin responds.
+    private func timer(of origin: OriginAddress) -> Timer {
+        Timer(
+            label: "larder_origin_time_seconds",
+            dimensions: [("origin", "\(origin)")],
+            preferredDisplayUnit: .seconds,
+            factory: metrics
+        )
     }
 
     /// Returns the gauge of an origin: 1 if it is up, 0 if it is down. There are as many gauges as origins in the

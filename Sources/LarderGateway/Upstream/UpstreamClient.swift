@@ -112,6 +112,7 @@ final class UpstreamClient: Service {
             ? connections.load.enter(origin, FetchContext.fetch)
             : try await connections.load.enterWithContent(origin, within: connections.options.connectTimeout, by: clock)
         let length = request.bodyLength
+        let sent = NIODeadline.now()
         var outcome = await attempt(outgoing, for: target, by: connections, record, content.map { ($0, length, slot) })
         if case .failed(_, mayNotHaveArrived: true) = outcome, mayRepeat, content == nil, request.method.isIdempotent {
             outcome = await attempt(outgoing, for: target, by: connections, record)
@@ -125,7 +126,7 @@ final class UpstreamClient: Service {
                 }
                 watch.failed(origin, error)
             }
-            watch.answered(origin)
+            watch.answered(origin, after: .now() - sent)
             return response
         } catch {
             // The client library may retain the content, and with it the slot, until the client sends more.

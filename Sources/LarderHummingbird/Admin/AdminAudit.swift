@@ -26,12 +26,16 @@ package final class AdminAudit: Sendable {
     package init(source: String? = nil) { self.source = source }
 
     /// Logs a request with its response. A refused request is logged as a warning.
-    /// - Parameter client: The address of the client; nil if the context of the request does not have addresses.
+    /// - Parameters:
+    ///   - client: The address of the client; nil if the context of the request does not have addresses.
+    ///   - isRoutine: True for requests that are sent every few seconds, which are logged at the debug level unless
+    ///     they are refused.
     package func log(
         _ request: Request,
         client: String?,
         status: HTTPResponse.Status,
         removed: Int? = nil,
+        isRoutine: Bool = false,
         to logger: Logger
     ) {
         let isRefused = status == .unauthorized || status == .forbidden
@@ -45,7 +49,7 @@ package final class AdminAudit: Sendable {
         if let removed { metadata["removed"] = "\(removed)" }
         if unlogged > 0 { metadata["refusals-not-logged"] = "\(unlogged)" }
         logger.log(
-            level: isRefused ? .warning : .info,
+            level: isRefused ? .warning : isRoutine ? .debug : .info,
             isRefused ? "An admin request was refused" : "Admin request",
             metadata: metadata,
             source: source

@@ -123,7 +123,14 @@ struct AdminRoutes<Context: RequestContext>: Sendable {
 
     /// Returns the answer to a request if its client has access, or a refusal, and logs the request with the client and
     /// the status.
-    func guarded(_ request: Request, _ context: Context, _ answer: () async -> AdminAnswer) async -> Response {
+    /// - Parameter isRoutine: True for requests that are sent every few seconds, which are logged at the debug level
+    ///   unless they are refused.
+    func guarded(
+        _ request: Request,
+        _ context: Context,
+        isRoutine: Bool = false,
+        _ answer: () async -> AdminAnswer
+    ) async -> Response {
         let peer = (context as? any RemoteAddressRequestContext)?.remoteAddress
         var answered: AdminAnswer
         do throws(AdminRefusal) {
@@ -137,6 +144,7 @@ struct AdminRoutes<Context: RequestContext>: Sendable {
             client: Self.client(of: context, at: peer),
             status: answered.response.status,
             removed: answered.removed,
+            isRoutine: isRoutine,
             to: context.logger
         )
         return answered.response
