@@ -33,6 +33,7 @@ public final class ResponseCache: Service {
     /// The targets whose hits are answered before middleware.
     package let earlyTargets = EarlyTargets()
     let debounced = DebouncedScopes()
+    let gauges: CacheGauges
     /// The counts of the last hour.
     package let history = StatisticsHistory()
     /// The keys and tags that are fetched the most.
@@ -73,9 +74,9 @@ public final class ResponseCache: Service {
         self.inFlight = InFlightBudget(limit: limits.bodiesInFlight)
         self.observer = observer
         self.logger = logger
-        let gauges = CacheGauges(cache: name, factory: statistics.metrics)
-        statistics.metrics.addCollector { [weak self] in
-            if let self { await gauges.record(self) }
+        self.gauges = CacheGauges(cache: name, factory: statistics.metrics)
+        statistics.metrics.addCollector { [weak self, gauges] in
+            if let self { await gauges.record(self, asksStore: true) }
         }
     }
 

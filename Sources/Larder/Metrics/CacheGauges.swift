@@ -19,10 +19,12 @@ struct CacheGauges: Sendable {
         expirations = RisingCounter(Counter(label: "larder_expirations", dimensions: dimensions, factory: factory))
     }
 
-    func record(_ cache: ResponseCache) async {
+    /// Records the gauges.
+    /// - Parameter asksStore: False to not ask a store for the number of entries that has them elsewhere.
+    func record(_ cache: ResponseCache, asksStore: Bool) async {
         let isAvailable = cache.isStoreAvailable
         available.record(isAvailable ? 1 : 0)
-        if isAvailable { entries.record(await cache.count()) }
+        if isAvailable, asksStore || cache.store.usage != nil { entries.record(await cache.count()) }
         flights.record(cache.flights.count)
         waiters.record(cache.flights.waiterCount)
         bodies.record(cache.inFlight.used)

@@ -121,8 +121,13 @@ package final class StatisticsHistory: Sendable {
 extension ResponseCache {
     /// Returns the counts of the cache at this moment, and records the gauges.
     package func sample() async -> StatisticsHistory.Sample {
+        await statistics.metrics.collect()
+        return sampleOfCounts()
+    }
+
+    /// Returns the counts of the cache at this moment, without recording the gauges.
+    func sampleOfCounts() -> StatisticsHistory.Sample {
         let metrics = statistics.metrics
-        await metrics.collect()
         var sample = StatisticsHistory.Sample(time: clock.now)
         for result in RequestResult.allCases {
             sample.requests[result] = Int(metrics.total("larder_requests", [("result", result.rawValue)]))
@@ -147,7 +152,9 @@ struct StatisticsSampling: Service {
     func run() async throws {
         await cancelWhenGracefulShutdown {
             while true {
-                self.cache.history.add(await self.cache.sample())
+                // Without a question to Redis: nobody waits for the answer.
+                await self.cache.gauges.record(self.cache, asksStore: false)
+                self.cache.history.add(self.cache.sampleOfCounts())
                 // By the real clock: a test that moves its own does not have to reckon with this.
                 do { try await Task.sleep(for: StatisticsHistory.interval) } catch { return }
             }
