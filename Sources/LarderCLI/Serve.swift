@@ -37,7 +37,9 @@ struct Serve: AsyncParsableCommand {
         let source = ConfigurationSource(path: config, options: options.values)
         let configuration = try source.read()
         let level = SharedLogLevel(configuration.settings.logLevel)
-        let logger = Logger(label: "larder") { SharedLevelLogHandler(.standardError(label: $0), level) }
+        let logger = Logger(label: "larder") { label in
+            SharedLevelLogHandler(.standardError(label: label, metadataProvider: .gatewayRequest), level)
+        }
         for warning in configuration.warnings { logger.warning("\(warning)") }
         let gateway: Gateway
         do {

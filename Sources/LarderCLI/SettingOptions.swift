@@ -23,6 +23,8 @@ struct SettingOptions: ParsableArguments {
     @Option(help: .setting(.adminListen, "address")) var adminListen: String?
     @Option(help: .setting(.adminPrefix, "path")) var adminPrefix: String?
     @Option(help: .setting(.accessLog, "file")) var accessLog: String?
+    @Option(help: .setting(.accessLogFormat, "combined|json|fields")) var accessLogFormat: String?
+    @Option(help: .setting(.accessLogFields, "names")) var accessLogFields: String?
     @Option(help: .setting(.connectTimeout, "time")) var connectTimeout: String?
     @Option(help: .setting(.responseTimeout, "time")) var responseTimeout: String?
     @Option(help: .setting(.idleTimeout, "time")) var idleTimeout: String?
@@ -56,7 +58,8 @@ struct SettingOptions: ParsableArguments {
             .inFlightLimit: inFlightLimit, .bodyLimit: bodyLimit, .variantLimit: variantLimit,
             .certificate: certificate, .privateKey: privateKey, .adminAccess: adminAccess,
             .adminListen: adminListen, .adminPrefix: adminPrefix,
-            .accessLog: accessLog, .connectTimeout: connectTimeout, .responseTimeout: responseTimeout,
+            .accessLog: accessLog, .accessLogFormat: accessLogFormat, .accessLogFields: accessLogFields,
+            .connectTimeout: connectTimeout, .responseTimeout: responseTimeout,
             .idleTimeout: idleTimeout, .clientIdleTimeout: clientIdleTimeout,
             .clientConnections: clientConnections, .connectionsPerOrigin: connectionsPerOrigin,
             .connectionsPerAddress: clientConnectionsPerAddress, .clientRate: clientRate,

@@ -16,11 +16,10 @@ extension Gateway {
         var settings = running
         var (taken, late): ([GatewaySetting], [GatewaySetting]) = ([], [])
         for change in changes {
-            // TLS cannot be turned on or off while the listener runs, and neither can the access log.
+            // TLS cannot be turned on or off while the listener runs.
             let isSwitch: Bool =
                 switch change {
                 case .certificate, .privateKey: (configuration.settings.certificate == nil) != (certificate == nil)
-                case .accessLog: (configuration.settings.accessLog == .off) != (log == nil)
                 default: false
                 }
             if change.isReloadable, !isSwitch { taken.append(change) } else { late.append(change) }
@@ -83,9 +82,11 @@ extension Gateway {
             // Settings that do not concern the file are applied nevertheless.
             _ = client.reload(UpstreamClient.Options(settings, trusting: client.options.trustRoots))
         }
-        if taken.contains(.accessLog), let path = AccessLog.path(settings.accessLog) {
-            do { try log?.open(path) } catch {
-                failed.append(.accessLog(path, error))
+        log.change(to: AccessLogLayout(settings))
+        if taken.contains(.accessLog) {
+            let path = AccessLog.path(settings.accessLog)
+            do { try log.open(path) } catch {
+                failed.append(.accessLog(path ?? "-", error))
                 settings.accessLog = running.accessLog
                 taken.removeAll { $0 == .accessLog }
             }

@@ -31,7 +31,7 @@ public final class Gateway: Sendable {
     let client: UpstreamClient
     let watch: OriginWatch
     let certificate: ServerCertificate?
-    let log: AccessLog?
+    let log: AccessLog
     let logger: Logger
     /// The size of the largest entry that the store accepts, as far as is known.
     let entryLimit: ByteCount
@@ -56,7 +56,7 @@ public final class Gateway: Sendable {
         let group = MultiThreadedEventLoopGroup.singleton
         // A client must be shut down once it is created, so everything that can fail comes before it.
         let certificate = try settings.certificate.map { files throws(GatewayError) in try ServerCertificate(files) }
-        let log = try AccessLog(settings.accessLog, clock: clock, logger: logger)
+        let log = try AccessLog(settings, clock: clock, logger: logger)
         let metrics = MetricsSystem.factory as? MetricsRegistry ?? MetricsRegistry(forwardingTo: MetricsSystem.factory)
         let gatewayMetrics = GatewayMetrics(metrics)
         let watch = OriginWatch(clock: clock, logger: logger, metrics: metrics)
@@ -88,7 +88,7 @@ public final class Gateway: Sendable {
             client: client,
             readers: SlowReaders(cache.inFlight, grace: TimeAmount(settings.clientRateTime), logger: logger),
             active: active,
-            log: log,
+            requests: RequestLog(access: log, ids: RequestIDs(), logger: logger),
             scheme: settings.certificate == nil ? "http" : "https",
             name: settings.name,
             via: "1.1 \(settings.name)-\(String(UInt32.random(in: .min ... .max), radix: 36))",
@@ -114,7 +114,7 @@ public final class Gateway: Sendable {
         self.metrics = gatewayMetrics
         gatewayMetrics.collect(from: listener)
         self.entryLimit = max(store.entryLimit, CacheEntry.limit(forBodiesOf: configuration.routes.bodyLimit))
-        self.services = [log as (any Service)?, client, cache, listener].compactMap(\.self)
+        self.services = [log, client, cache, listener]
     }
 
     /// One line for the person who starts the gateway, if its admin routes answer no client; nil if they answer some.
@@ -130,7 +130,7 @@ public final class Gateway: Sendable {
     public func hurry() { listener.hurry() }
 
     /// Opens the access log again, after a log rotation has moved it away.
-    public func reopenLog() { log?.reopen() }
+    public func reopenLog() { log.reopen() }
 }
 
 extension Listener.Options {
@@ -202,11 +202,13 @@ extension UpstreamClient.Options {
 }
 
 extension AccessLog {
-    /// Creates the log that the setting describes; nil if it is off.
-    fileprivate convenience init?(_ setting: GatewaySettings.AccessLog, clock: WallClock, logger: Logger) throws {
-        guard let path = Self.path(setting) else { return nil }
-        do { try self.init(path: path, clock: clock, logger: logger) } catch let error as IOError {
-            throw GatewayError.accessLog(path, error)
+    /// Creates the log that the settings describe.
+    fileprivate convenience init(_ settings: GatewaySettings, clock: WallClock, logger: Logger) throws {
+        let path = Self.path(settings.accessLog)
+        do {
+            try self.init(path: path, as: AccessLogLayout(settings), clock: clock, logger: logger)
+        } catch let error as IOError {
+            throw GatewayError.accessLog(path ?? "-", error)
         }
     }
 }

@@ -224,7 +224,7 @@ extension Fetch {
         _ head: HTTPResponse,
         forwarded status: HTTPResponse.Status? = nil,
         because notStored: NotStoredReason? = nil
-    ) -> HTTPResponse {
+    ) -> ServedHead {
         dependencies.serving.head(head, for: miss, at: now, forwarded: status, because: notStored)
     }
 }

@@ -107,6 +107,7 @@ extension ResponseCache {
 
     private func apply<O: Origin>(_ fetchRecord: FetchRecord, to miss: CacheMiss<O>) {
         for event in fetchRecord.events { record(event, of: miss.cacheable.sharedPolicy.route) }
+        if logsRequests { for event in fetchRecord.events { log(event) } }
         for note in fetchRecord.notes { keyNotes.note(note, about: miss.leveledKey, at: clock.now) }
     }
 
@@ -121,8 +122,9 @@ extension ResponseCache {
         case .forward(let notStored):
             do {
                 var response = try await miss.origin.forward()
-                response.head = serving.head(response.head, for: miss, at: clock.now, because: notStored)
-                leader.succeed(miss.cacheable.isHead ? O.Response(headOnly: response.head) : response)
+                let head = serving.head(response.head, for: miss, at: clock.now, because: notStored)
+                response.take(head)
+                leader.succeed(miss.cacheable.isHead ? O.Response(headOnly: head) : response)
             } catch {
                 leader.fail(error)
             }

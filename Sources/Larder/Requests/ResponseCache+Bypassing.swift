@@ -14,13 +14,15 @@ extension ResponseCache {
             reason == .method ? .method : .bypass,
             status: response.head.status.code
         )
-        response.head = serving.head(
-            response.head,
-            outcome,
-            in: FetchContext.frames,
-            detail: reason.rawValue,
-            policy: shared.policy,
-            at: clock.now
+        response.take(
+            serving.head(
+                response.head,
+                outcome,
+                in: FetchContext.frames,
+                detail: reason.rawValue,
+                policy: shared.policy,
+                at: clock.now
+            )
         )
         return response
     }

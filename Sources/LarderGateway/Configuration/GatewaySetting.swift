@@ -21,6 +21,8 @@ public enum GatewaySetting: String, Hashable, Sendable, CaseIterable {
     case adminListen = "admin-listen"
     case adminPrefix = "admin-prefix"
     case accessLog = "access-log"
+    case accessLogFormat = "access-log-format"
+    case accessLogFields = "access-log-fields"
     case connectTimeout = "connect-timeout"
     case responseTimeout = "response-timeout"
     case idleTimeout = "idle-timeout"
@@ -56,7 +58,12 @@ public enum GatewaySetting: String, Hashable, Sendable, CaseIterable {
 
     /// True if the value is a list. The file may give a YAML list; the environment and the command line give values
     /// separated by commas.
-    public var isList: Bool { self == .hosts || self == .trustedProxies || self == .dropFields }
+    public var isList: Bool {
+        switch self {
+        case .hosts, .trustedProxies, .dropFields, .accessLogFields: true
+        default: false
+        }
+    }
 
     /// The description for `--help`, in one line.
     public var explanation: String {
@@ -87,6 +94,9 @@ public enum GatewaySetting: String, Hashable, Sendable, CaseIterable {
             "A second address for the admin routes alone: host:port or unix:///path/to/socket (they are on listen)"
         case .adminPrefix: "The prefix of the paths of the admin routes (/-/larder)"
         case .accessLog: "The file of the access log, or - for standard output (none)"
+        case .accessLogFormat: "The format of its lines: combined, json, or fields (combined)"
+        case .accessLogFields:
+            "The fields of its lines, in their order (json and fields: all; combined: no further ones)"
         case .connectTimeout: "The longest time that connecting to an origin takes (5s)"
         case .responseTimeout: "The longest time until the head of an origin's response arrives (30s)"
         case .idleTimeout: "The longest pause of an origin within a body (60s)"

@@ -7,7 +7,8 @@ extension GatewaySetting {
         switch self {
         case .hosts, .trustedProxies, .trustedFields, .origin, .bodyLimit, .certificate, .privateKey, .adminToken,
             .adminAccess, .adminPrefix,
-            .accessLog, .connectTimeout, .responseTimeout, .idleTimeout, .connectionsPerOrigin, .originAuthorities,
+            .accessLog, .accessLogFormat, .accessLogFields, .connectTimeout, .responseTimeout, .idleTimeout,
+            .connectionsPerOrigin, .originAuthorities,
             .clientRate, .hostField, .paths, .underscoreFields, .dropFields, .healthPath, .logLevel:
             true
         case .listen, .adminListen, .proxyProtocol, .store, .namespace, .redisTimeout, .memoryLimit, .inFlightLimit,
@@ -66,6 +67,8 @@ extension GatewaySettings {
             case .adminListen: Field(\.adminListen)
             case .adminPrefix: Field(\.adminPrefix)
             case .accessLog: Field(\.accessLog)
+            case .accessLogFormat: Field(\.accessLogFormat)
+            case .accessLogFields: Field(\.accessLogFields)
             case .connectTimeout: Field(\.connectTimeout)
             case .responseTimeout: Field(\.responseTimeout)
             case .idleTimeout: Field(\.idleTimeout)

@@ -90,6 +90,10 @@ extension GatewaySettings {
         reader.read(.accessLog, into: &accessLog, expecting: "the path of a file, or - for standard output") { text in
             text == "-" ? .standardOutput : Text.path(text).map(AccessLog.file)
         }
+        reader.read(.accessLogFormat, into: &accessLogFormat, expecting: "`combined`, `json` or `fields`") { text in
+            AccessLogFormat(rawValue: text)
+        }
+        accessLogFields = reader.list(.accessLogFields, of: AccessLogField.self)
         reader.read(.clientIdleTimeout, into: &clientIdleTimeout)
         reader.read(.clientConnections, into: &clientConnections, upTo: 999_999)
         let perAddress = reader.value(.connectionsPerAddress, expecting: "`off`, or a number from 1 to 999999") {

@@ -135,6 +135,11 @@ public struct GatewaySettings: Sendable {
     public var adminPrefix = "/-/larder"
     /// The destination of the access log; off by default.
     public var accessLog = AccessLog.off
+    /// The format of the lines of the access log; the Combined Log Format by default.
+    public var accessLogFormat = AccessLogFormat.combined
+    /// The fields of the lines of the access log, in their order; all of them if empty, the default, and none after
+    /// the Combined Log Format.
+    public var accessLogFields: [AccessLogField] = []
     /// The time that a connection to an origin may take to be established; 5 seconds by default.
     public var connectTimeout = Duration.seconds(5)
     /// The time that an origin may take until it sends the head of its response; 30 seconds by default.

@@ -103,6 +103,35 @@ struct SettingReader {
         expecting expectation: String,
         _ parse: (String) -> Value?
     ) -> [Value] {
+        list(setting, expecting: expectation, hint: { _ in "expected \(expectation)" }, parse)
+    }
+
+    /// Returns the cases that a setting names in a list. A name that is unknown gets a diagnostic with the known name
+    /// that is most similar, and so does one that is given twice.
+    mutating func list<Choice: RawRepresentable<String> & CaseIterable & Hashable>(
+        _ setting: GatewaySetting,
+        of type: Choice.Type
+    ) -> [Choice] {
+        let names = Choice.allCases.map(\.rawValue)
+        let expectation = "names such as \(names.prefix(3).joined(separator: ", "))"
+        var known: Set<Choice> = []
+        return list(setting, expecting: expectation) { text in
+            // Suggestions ignore if words are joined by hyphens or by underscores.
+            let hyphenated = names.map { $0.replacing("_", with: "-") }
+            let meant = SpellingSuggestion.name(like: text, among: hyphenated)?.replacing("-", with: "_")
+            if Choice(rawValue: text) != nil { return "it is given twice" }
+            return meant.map { "did you mean `\($0)`?" } ?? "expected one of \(names.joined(separator: ", "))"
+        } _: { text in
+            Choice(rawValue: text).flatMap { known.insert($0).inserted ? $0 : nil }
+        }
+    }
+
+    private mutating func list<Value>(
+        _ setting: GatewaySetting,
+        expecting expectation: String,
+        hint: (String) -> String,
+        _ parse: (String) -> Value?
+    ) -> [Value] {
         guard let text = reader.string(forKey: setting.key, isSecret: setting.isSecret) else { return [] }
         let items = text.split(separator: ",", omittingEmptySubsequences: false).map { item in
             String(item.drop { $0 == " " }.reversed().drop { $0 == " " }.reversed())
@@ -122,7 +151,7 @@ struct SettingReader {
                 )
                 break
             } else {
-                add("\(DiagnosticList.quoted(item)) is invalid: expected \(expectation)", at: setting)
+                add("\(DiagnosticList.quoted(item)) is invalid: \(hint(item))", at: setting)
             }
         }
         return values

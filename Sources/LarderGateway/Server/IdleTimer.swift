@@ -4,7 +4,8 @@ import NIOCore
 /// it.
 final class IdleTimer {
     private let timeout: TimeAmount
-    private var lastActive = NIODeadline.now()
+    /// The time at which the client has sent something, or has received a response.
+    private(set) var lastActive = NIODeadline.now()
     private var task: Scheduled<Void>?
 
     init(_ timeout: TimeAmount) { self.timeout = timeout }

@@ -62,6 +62,8 @@ enum Sample {
         admin-listen: unix:///run/larder.sock
         admin-prefix: /_cache
         access-log: "-"
+        access-log-format: json
+        access-log-fields: [time, client, result]
         connect-timeout: 500ms
         response-timeout: 10s
         idle-timeout: 90s

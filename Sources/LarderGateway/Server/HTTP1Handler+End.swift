@@ -1,0 +1,47 @@
+import NIOCore
+
+/// The end of a connection.
+extension HTTP1Handler {
+    func follow(_ action: HTTP1ConnectionState.Action, _ context: ChannelHandlerContext) {
+        switch action {
+        case .none: break
+        case .leave: presence.leave(from: answered)
+        case .close: context.close(promise: nil)
+        case .endOutput: endOutput(context)
+        }
+    }
+
+    /// Notes that a client that has stopped sending does not wait for its last response either.
+    func leaveIfLast() {
+        if state.isAtLastResponse, !options.allowsHalfClose { presence.leave(from: answered) }
+    }
+
+    /// Ends the output once everything is written, and the connection when the client has read it, or after
+    /// ``HTTPOptions/lingerTime``.
+    private func endOutput(_ context: ChannelHandlerContext) {
+        guard case .open = phase else { return }
+        phase = .ending
+        let ended = context.eventLoop.makePromise(of: Void.self)
+        context.close(mode: .output, promise: ended)
+        ended.futureResult.assumeIsolated().whenComplete { result in
+            guard case .success = result, !self.state.isInputClosed else { return context.close(promise: nil) }
+            self.phase = .lingering
+            context.eventLoop.assumeIsolated().scheduleTask(in: HTTPOptions.lingerTime) { context.close(promise: nil) }
+            context.read()
+        }
+    }
+
+    /// Closes an idle connection if nothing more is received for a moment, because a request may be on its way.
+    func endWhenIdle(_ context: ChannelHandlerContext) {
+        guard case .open = phase, state.endIfIdle() == .close, !recorder.isInHead else { return }
+        let time = state.isNew ? HTTPOptions.firstRequestTime : HTTPOptions.graceTime
+        context.eventLoop.assumeIsolated().scheduleTask(in: time) {
+            guard case .open = self.phase, self.state.endIfIdle() == .close, !self.recorder.isInHead else { return }
+            context.close(promise: nil)
+        }
+    }
+
+    func watchIdleness(_ context: ChannelHandlerContext) {
+        idle.start(on: context) { self.state.waitsForResponse }
+    }
+}
