@@ -4,7 +4,7 @@ SWIFT ?= swift
 
 .PHONY: help run run-gateway test test-compiler-errors test-consumer test-core test-redis test-large test-tsan fuzz attack
 .PHONY: bench bench-gateway bench-peers bench-curves bench-faults bench-tools tools docs format
-.PHONY: test-catalogue catalogue-tools test-traces test-memory
+.PHONY: test-catalogue catalogue-tools test-deployment test-traces test-memory
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
@@ -77,6 +77,13 @@ test-memory: tools ## send ten million keys through a memory store, and measure 
 test-large: tools ## send bodies of 2 GiB through the gateway
 	$(SWIFT) build --build-tests
 	LARDER_LARGE=1 $(SWIFT) test --skip-build --filter LargeBodyTests
+
+# The script of the container installs Debian in a folder, and needs debootstrap, as does the one that boots systemd.
+test-deployment: ## check the systemd units and the Containerfile with a release build, as root, in minutes
+	$(SWIFT) build -c release --product larder --static-swift-stdlib
+	program="$$($(SWIFT) build -c release --static-swift-stdlib --show-bin-path)/larder"; \
+	Operators/systemd/check.sh "$$program" && Operators/systemd/boot.sh "$$program" \
+	    && Operators/container/check.py --program "$$program"
 
 test-catalogue: tools catalogue-tools ## test the second example, which is a package with SQLite
 	$(SWIFT) test --package-path Examples/Catalogue

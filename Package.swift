@@ -210,7 +210,7 @@ if !coreOnly {
             dependencies: [
                 "HTTPCaching", "Larder", "LarderExplain", "LarderGateway", "LarderRedis", "LarderSimulation",
                 "SystemErrors", argumentParser, asyncHTTPClient, httpTypes, lifecycle, locks, logging, nioCore,
-                nioHTTP1, unixSignals,
+                nioHTTP1, nioPosix, nioSSL, unixSignals,
             ]
         ),
         .target(

@@ -3,6 +3,7 @@ public import HTTPTypes
 public import Logging
 public import Metrics
 public import ServiceLifecycle
+import Synchronization
 
 /// A response cache.
 ///
@@ -15,7 +16,7 @@ public final class ResponseCache: Service {
 
     let store: any CacheStore
     let clock: WallClock
-    let serving: Serving
+    private let currentServing: Mutex<Serving>
     let flights: FlightGroup
     let tasks: BackgroundTasks
     /// The notes about keys that were uncacheable, or whose origin failed.
@@ -49,7 +50,7 @@ public final class ResponseCache: Service {
     ) {
         self.store = store
         self.clock = clock
-        self.serving = Serving(name: name)
+        self.currentServing = Mutex(Serving(name: name))
         self.statistics = CacheStatistics(keyLimit: limits.topKeys, metrics: metrics)
         self.tasks = BackgroundTasks()
         self.flights = FlightGroup(
@@ -62,6 +63,16 @@ public final class ResponseCache: Service {
         self.inFlight = InFlightBudget(limit: limits.bodiesInFlight)
         self.observer = observer
         self.logger = logger
+    }
+
+    /// The conversion of responses, with the name of the cache.
+    var serving: Serving { currentServing.withLock { $0 } }
+
+    /// Changes the name of the cache in `Cache-Status`, for responses to requests that arrive from now on.
+    package func rename(_ name: String) {
+        guard name != serving.name else { return }
+        let serving = Serving(name: name)
+        currentServing.withLock { $0 = serving }
     }
 
     /// Answers a request from the store if a stored response may be used, and from the origin otherwise.

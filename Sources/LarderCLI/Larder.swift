@@ -9,7 +9,7 @@ struct LarderCommand: AsyncParsableCommand {
         commandName: "larder",
         abstract: "A response cache in front of any API.",
         version: "larder 0.1.0-dev",
-        subcommands: [Serve.self, Check.self, Explain.self, Simulate.self]
+        subcommands: [Serve.self, Check.self, Explain.self, Health.self, Simulate.self]
     )
 
     static func main() async {

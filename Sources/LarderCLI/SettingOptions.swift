@@ -19,6 +19,7 @@ struct SettingOptions: ParsableArguments {
     @Option(help: .setting(.variantLimit, "count")) var variantLimit: String?
     @Option(help: .setting(.certificate, "file")) var certificate: String?
     @Option(help: .setting(.privateKey, "file")) var privateKey: String?
+    @Option(help: .setting(.adminTokenFile, "file")) var adminTokenFile: String?
     @Option(help: .setting(.adminAccess, "token|loopback")) var adminAccess: String?
     @Option(help: .setting(.adminListen, "address")) var adminListen: String?
     @Option(help: .setting(.adminPrefix, "path")) var adminPrefix: String?
@@ -54,8 +55,8 @@ struct SettingOptions: ParsableArguments {
             .trustedFields: trustedFields, .proxyProtocol: proxyProtocol, .store: store, .namespace: namespace,
             .redisTimeout: redisTimeout, .memoryLimit: memoryLimit, .invalidationLog: invalidationLog,
             .inFlightLimit: inFlightLimit, .bodyLimit: bodyLimit, .variantLimit: variantLimit,
-            .certificate: certificate, .privateKey: privateKey, .adminAccess: adminAccess,
-            .adminListen: adminListen, .adminPrefix: adminPrefix,
+            .certificate: certificate, .privateKey: privateKey, .adminTokenFile: adminTokenFile,
+            .adminAccess: adminAccess, .adminListen: adminListen, .adminPrefix: adminPrefix,
             .accessLog: accessLog, .connectTimeout: connectTimeout, .responseTimeout: responseTimeout,
             .idleTimeout: idleTimeout, .clientIdleTimeout: clientIdleTimeout,
             .clientConnections: clientConnections, .connectionsPerOrigin: connectionsPerOrigin,

@@ -22,6 +22,7 @@ final class ChildProcess: Sendable {
     /// - Parameters:
     ///   - environment: The environment of the process; nil for that of this process.
     ///   - output: The file to which standard output and standard error are appended.
+    ///   - descriptors: The descriptors that the process gets from number 3 on. It gets no others.
     ///   - onEnd: Called with the exit status.
     init(
         _ program: URL,
@@ -29,13 +30,15 @@ final class ChildProcess: Sendable {
         environment: [String: String]? = nil,
         directory: URL? = nil,
         output: String = "/dev/null",
+        descriptors: [CInt] = [],
         onEnd: @escaping @Sendable (Int32) -> Void = { _ in }
     ) throws {
         pid = try Self.spawn(
             [program.path] + arguments,
             (environment ?? ProcessInfo.processInfo.environment).map { "\($0)=\($1)" },
             directory?.path,
-            output
+            output,
+            descriptors
         )
         end.enter()
         Thread.detachNewThread { [self] in
@@ -75,7 +78,8 @@ final class ChildProcess: Sendable {
         _ arguments: [String],
         _ environment: [String],
         _ directory: String?,
-        _ output: String
+        _ output: String,
+        _ descriptors: [CInt]
     ) throws -> pid_t {
         #if canImport(Darwin)
             var actions: posix_spawn_file_actions_t?
@@ -93,11 +97,18 @@ final class ChildProcess: Sendable {
         posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0)
         posix_spawn_file_actions_addopen(&actions, 1, output, O_WRONLY | O_CREAT | O_APPEND, 0o600)
         posix_spawn_file_actions_adddup2(&actions, 1, 2)
+        // Copies with large numbers, so that none of them is the number that another one gets.
+        let copies = descriptors.map { fcntl($0, F_DUPFD_CLOEXEC, 64) }
+        defer { for copy in copies { close(copy) } }
+        for (index, copy) in copies.enumerated() {
+            guard copy >= 0 else { throw Unusable(description: "a descriptor cannot be copied: error \(errno)") }
+            posix_spawn_file_actions_adddup2(&actions, copy, 3 + CInt(index))
+        }
         #if canImport(Darwin)
             if let directory { posix_spawn_file_actions_addchdir_np(&actions, directory) }
         #else
             if let directory { try Self.addChdir(&actions, directory) }
-            try Self.addCloseFrom(&actions, 3)
+            try Self.addCloseFrom(&actions, 3 + CInt(descriptors.count))
         #endif
         // The threads of this process block signals, and may ignore some: the child does not inherit that.
         var (none, all) = (sigset_t(), sigset_t())

@@ -5,7 +5,7 @@ public import NIOCore
 
 /// The conversion of the origin's responses to stored responses, and of stored responses to the responses that clients
 /// get. It makes no decision about caching.
-struct Serving: Sendable {
+final class Serving: Sendable {
     /// The name of this cache in `Cache-Status` (RFC 9211 §2).
     let name: String
     /// `Age` for ages below 900 seconds, and the `Cache-Status` of a fresh hit with a remaining lifetime below 900

@@ -17,6 +17,7 @@ public enum GatewaySetting: String, Hashable, Sendable, CaseIterable {
     case certificate
     case privateKey = "private-key"
     case adminToken = "admin-token"
+    case adminTokenFile = "admin-token-file"
     case adminAccess = "admin-access"
     case adminListen = "admin-listen"
     case adminPrefix = "admin-prefix"
@@ -81,6 +82,7 @@ public enum GatewaySetting: String, Hashable, Sendable, CaseIterable {
         case .certificate: "The PEM file with the certificate for TLS and HTTP/2 (none)"
         case .privateKey: "The PEM file with the private key of the certificate (none)"
         case .adminToken: "The bearer token that the admin routes need, at least 16 characters (none)"
+        case .adminTokenFile: "The file with the token, which only its owner and group may read (none)"
         case .adminAccess:
             "token, or loopback for development: without a token, clients on this machine are answered (token)"
         case .adminListen:

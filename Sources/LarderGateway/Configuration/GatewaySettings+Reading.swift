@@ -77,10 +77,8 @@ extension GatewaySettings {
             reader.add(.privateKey, "needs `certificate` too: give the PEM file with its certificate")
         default: break
         }
-        adminToken = reader.value(
-            .adminToken,
-            expecting: "at least \(BearerToken.minimumLength) letters, digits, or -._~+/"
-        ) { BearerToken($0) }
+        adminToken = reader.value(.adminToken, expecting: BearerToken.expectation) { BearerToken($0) }
+        adminTokenFile = reader.value(.adminTokenFile, expecting: "the path of a file", Text.path)
         readAdministration(&reader)
         reader.read(
             .adminPrefix,
@@ -121,7 +119,7 @@ extension GatewaySettings {
         if case .address(let address) = adminListen, address == listen, address.port != 0 {
             reader.add(.adminListen, "is the address of the gateway itself: give another port, or leave it out")
         }
-        guard reader.isAbsent(.adminToken) else { return }
+        guard reader.isAbsent(.adminToken), reader.isAbsent(.adminTokenFile) else { return }
         if adminAccess == .loopback, !listen.isLoopback {
             reader.add(
                 "`loopback` needs a gateway that other machines cannot reach, but they can reach \(listen): set "

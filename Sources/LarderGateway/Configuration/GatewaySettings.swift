@@ -127,6 +127,9 @@ public struct GatewaySettings: Sendable {
     /// The bearer token that the admin routes require. Without it, ``adminAccess`` and ``adminListen`` say which
     /// clients they answer.
     public var adminToken: BearerToken?
+    /// The path of a file with the bearer token, which is read at the start and at each reload; nil for none, the
+    /// default. ``adminToken`` takes precedence.
+    public var adminTokenFile: String?
     /// The clients that the admin routes answer without a token; none by default.
     public var adminAccess = AdminAccess.token
     /// The separate address of the admin routes; nil if they answer on ``listen``, the default.

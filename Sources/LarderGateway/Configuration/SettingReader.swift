@@ -2,7 +2,7 @@ import Configuration
 import HTTPCaching
 import Larder
 
-/// The sources of settings, in order of precedence: the command line, the environment, the file.
+/// The sources of settings, in order of precedence: inherited sockets, the command line, the environment, the file.
 struct SettingSources {
     /// A value that is written in a file.
     struct Written {
@@ -10,6 +10,8 @@ struct SettingSources {
         let location: SourceLocation
     }
 
+    /// The addresses of inherited sockets.
+    var inherited: [GatewaySetting: String] = [:]
     var options: [GatewaySetting: String] = [:]
     var environment: [String: String] = [:]
     var file: [GatewaySetting: Written] = [:]
@@ -20,17 +22,28 @@ struct SettingSources {
 
     /// Returns the location of a setting in the first source that gives it.
     func location(of setting: GatewaySetting) -> SourceLocation {
+        inherited[setting] == nil ? givenLocation(of: setting) : .variable("LISTEN_FDS")
+    }
+
+    /// Returns the location of a setting in the first source that gives it, apart from inherited sockets.
+    func givenLocation(of setting: GatewaySetting) -> SourceLocation {
         if options[setting] != nil { return .option(setting.option) }
         if environment[setting.variable] != nil { return .variable(setting.variable) }
         return file[setting]?.location ?? .nowhere
     }
 
-    var reader: ConfigReader {
-        ConfigReader(providers: [
+    /// The reader of all sources.
+    var reader: ConfigReader { ConfigReader(providers: [Self.provider("inherited sockets", inherited)] + given) }
+
+    /// The reader of the sources apart from inherited sockets.
+    var givenReader: ConfigReader { ConfigReader(providers: given) }
+
+    private var given: [any ConfigProvider] {
+        [
             Self.provider("the command line", options),
             EnvironmentVariablesProvider(environmentVariables: environment),
             Self.provider("the file", file.mapValues(\.text)),
-        ])
+        ]
     }
 
     private static func provider(_ name: String, _ values: [GatewaySetting: String]) -> InMemoryProvider {
@@ -59,6 +72,11 @@ struct SettingReader {
     /// Returns true if no source gives a setting, or seems to give it.
     func isAbsent(_ setting: GatewaySetting) -> Bool {
         sources.location(of: setting) == .nowhere && !sources.unread.contains(setting)
+    }
+
+    /// Returns the text that a source other than inherited sockets gives for a setting; nil if none does.
+    func given(_ setting: GatewaySetting) -> String? {
+        sources.givenReader.string(forKey: setting.key, isSecret: setting.isSecret)
     }
 
     /// Adds a diagnostic about the value of a setting.

@@ -6,6 +6,7 @@ import NIOConcurrencyHelpers
 import NIOCore
 import NIOPosix
 import ServiceLifecycle
+import Synchronization
 import SystemErrors
 
 #if canImport(Glibc)
@@ -19,7 +20,8 @@ import SystemErrors
 /// A service that writes one line for each request, in the Combined Log Format.
 ///
 /// Requests only append to a buffer. The service writes the buffer every 250 milliseconds, on a thread that may block.
-/// If writing does not keep up, lines are dropped and counted, and the number is logged with the next write.
+/// If writing does not keep up, lines are dropped and counted, and the number is logged with the next write. The log can
+/// be turned on and off while the service runs.
 final class AccessLog: Service {
     /// The largest size of the text that waits to be written, in bytes: 4 MiB.
     static let limit = 4 << 20
@@ -30,18 +32,23 @@ final class AccessLog: Service {
     }
 
     private let state = NIOLockedValueBox(State())
-    private let file: LogFile
+    private let file: NIOLockedValueBox<LogFile?>
+    private let isOpen: Synchronization.Atomic<Bool>
     private let clock: WallClock
     private let logger: Logger
 
     /// Creates a log that appends to a file.
-    /// - Parameter path: The path of the file; `-` for standard output.
+    /// - Parameter path: The path of the file; `-` for standard output; nil if the log is off.
     /// - Throws: `IOError` if the file cannot be opened.
-    init(path: String, clock: WallClock, logger: Logger) throws {
-        self.file = try LogFile(path: path)
+    init(path: String?, clock: WallClock, logger: Logger) throws {
+        self.file = NIOLockedValueBox(try path.map { try LogFile(path: $0) })
+        self.isOpen = .init(path != nil)
         self.clock = clock
         self.logger = logger
     }
+
+    /// True if requests are logged.
+    var isOn: Bool { isOpen.load(ordering: .relaxed) }
 
     /// Adds the line of an answered request.
     func note(_ entry: AccessLogEntry, status: Int, bytes: Int) {
@@ -64,13 +71,28 @@ final class AccessLog: Service {
 
     /// Opens the file again, after a log rotation has moved it away.
     func reopen() {
-        do { try file.reopen() } catch {
+        do { try file.withLockedValue { $0 }?.reopen() } catch {
             logger.error("The access log cannot be opened", metadata: ["error": "\(ErrorText.describe(error))"])
         }
     }
 
     /// Writes to another file from now on.
-    func open(_ path: String) throws { try file.open(path) }
+    func open(_ path: String) throws {
+        if let file = file.withLockedValue({ $0 }) { return try file.open(path) }
+        let fresh = try LogFile(path: path)
+        file.withLockedValue { $0 = fresh }
+        isOpen.store(true, ordering: .relaxed)
+    }
+
+    /// Turns the log off, once the lines of all requests so far are written.
+    func close() {
+        isOpen.store(false, ordering: .relaxed)
+        let old = file.withLockedValue { file in
+            defer { file = nil }
+            return file
+        }
+        if let old { write(takeText(), to: old) }
+    }
 
     /// Returns the path that a setting names, `-` for standard output; nil if there is no log.
     static func path(_ setting: GatewaySettings.AccessLog) -> String? {
@@ -82,6 +104,16 @@ final class AccessLog: Service {
     }
 
     private func flush() async {
+        guard let file = file.withLockedValue({ $0 }) else { return }
+        let text = takeText()
+        guard !text.isEmpty else { return }
+        // The future is awaited even if the task is cancelled, so that the last lines are written, too.
+        let loop = MultiThreadedEventLoopGroup.singleton.any()
+        try? await NIOThreadPool.singleton.runIfActive(eventLoop: loop) { self.write(text, to: file) }.get()
+    }
+
+    /// Takes the text that waits to be written.
+    private func takeText() -> [UInt8] {
         let (text, dropped) = state.withLockedValue { state in
             defer { state = State() }
             return (state.text, state.dropped)
@@ -89,12 +121,11 @@ final class AccessLog: Service {
         if dropped > 0 {
             logger.warning("The access log is too slow: lines were dropped", metadata: ["dropped-lines": "\(dropped)"])
         }
-        guard !text.isEmpty else { return }
-        do {
-            // The future is awaited even if the task is cancelled, so that the last lines are written, too.
-            let loop = MultiThreadedEventLoopGroup.singleton.any()
-            try await NIOThreadPool.singleton.runIfActive(eventLoop: loop) { [file] in try file.write(text) }.get()
-        } catch {
+        return text
+    }
+
+    private func write(_ text: [UInt8], to file: LogFile) {
+        do { try file.write(text) } catch {
             logger.error("The access log cannot be written", metadata: ["error": "\(ErrorText.describe(error))"])
         }
     }

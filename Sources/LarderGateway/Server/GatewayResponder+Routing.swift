@@ -124,7 +124,7 @@ extension GatewayResponder {
         guard head.method != .trace, head.method != .connect else {
             return .failure(UpstreamError(.requestDenied, "method"))
         }
-        if head.headerFields[values: .via].contains(where: { $0.contains(via) }) {
+        if head.headerFields[values: .via].contains(where: { $0.contains("-\(id)") }) {
             return .failure(UpstreamError(.loopDetected, "Via"))
         }
         if let expectation = head.headerFields[.expect], expectation.lowercased() != "100-continue" {

@@ -20,13 +20,18 @@ struct GatewayResponder: ClientResponder {
     let readers: SlowReaders
     /// The configuration, which a reload replaces. A request reads it once and uses it until the request ends.
     let active: NIOLockedValueBox<ActiveConfiguration>
-    let log: AccessLog?
+    let accessLog: AccessLog
     /// The scheme of the listener: `https` if it has a certificate, otherwise `http`.
     let scheme: String
-    let name: String
-    /// The unique name of this gateway in `Via`.
-    let via: String
+    /// The text that distinguishes this gateway in `Via` from others of the same name.
+    let id = String(UInt32.random(in: .min ... .max), radix: 36)
     let logger: Logger
+
+    /// The access log; nil if it is off.
+    var log: AccessLog? { accessLog.isOn ? accessLog : nil }
+
+    /// The name of the gateway.
+    private var name: String { active.withLockedValue { $0.settings.name } }
 
     func respond(to request: ClientRequest, _ writer: consuming ResponseWriter) async throws {
         var response: GatewayResponse
@@ -151,7 +156,7 @@ struct GatewayResponder: ClientResponder {
                 sender: sender,
                 scheme: sender.scheme,
                 authority: request.authority ?? "",
-                via: via
+                via: "1.1 \(active.settings.name)-\(id)"
             ),
             presence: client.presence
         )

@@ -163,22 +163,13 @@ final class HTTP1Handler: ChannelDuplexHandler {
 
     /// Reads a head, and sends the response at once if the request is complete and the response is in memory.
     private func read(_ head: HTTPRequestHead, _ context: ChannelHandlerContext, isComplete: Bool = false) {
-        var normalized = head
-        var refusal = HTTP1RequestValidator.normalize(&normalized).map { RequestRefusal($0) }
-        var request: HTTPRequest?
-        do {
-            request = try HTTPRequest(normalized, secure: false, splitCookie: false)
-        } catch {
-            refusal = refusal ?? RequestRefusal("The method is not a valid token")
-        }
         let isHTTP10 = head.version.minor == 0
-        if let request, refusal == nil { refusal = request.excess(over: options.headerLimit) }
-        if var refusal {
-            (refusal.method, refusal.target) = (head.method.rawValue, head.uri)
-            refusal.version = head.version.text
+        let request: HTTPRequest
+        switch head.request(upTo: options.headerLimit) {
+        case .success(let read): request = read
+        case .failure(let refusal):
             return refuse(refusal, isHTTP10: isHTTP10, isHead: head.method == .HEAD, context)
         }
-        guard let request else { preconditionFailure("A request that is not refused must have been read") }
         if isComplete, let response = responder.respondAtOnce(to: request, readFrom: head, on: client) {
             return send(response)
         }
@@ -300,13 +291,16 @@ final class HTTP1Handler: ChannelDuplexHandler {
         switch unwrapOutboundIn(data) {
         case .head(let head): write(head, promise, context)
         case .body(let part):
-            guard !dropsBody else { return succeed(promise) }
+            guard !dropsBody else {
+                promise?.succeed()
+                return
+            }
             context.write(wrapOutboundOut(.body(.byteBuffer(part))), promise: promise)
         case .end:
             // The encoder writes a last chunk if there is no length, and does not know that the request was HEAD: the
             // client would take the chunk for the beginning of the next response.
             let promise = presence.holding(promise, on: context.eventLoop)
-            if dropsBody { succeed(promise) } else { context.write(wrapOutboundOut(.end(nil)), promise: promise) }
+            if dropsBody { promise?.succeed() } else { context.write(wrapOutboundOut(.end(nil)), promise: promise) }
             let unanswered = state.unanswered
             let action = state.endResponse()
             answered += unanswered - state.unanswered
@@ -329,13 +323,12 @@ final class HTTP1Handler: ChannelDuplexHandler {
         let isDraining = options.drain.isDraining
         guard let framing = state.beginResponse(hasKnownEnd: hasKnownEnd, isDraining: isDraining) else {
             dropsBody = true
-            return succeed(promise)
+            promise?.succeed()
+            return
         }
         dropsBody = framing.dropsBody
         context.write(wrapOutboundOut(.head(HTTPResponseHead(response, in: framing))), promise: promise)
     }
-
-    private func succeed(_ promise: EventLoopPromise<Void>?) { promise?.succeed() }
 
     // MARK: - The end of the connection
 
@@ -384,15 +377,23 @@ final class HTTP1Handler: ChannelDuplexHandler {
 
     /// Closes an idle connection if nothing more is received for a moment, because a request may be on its way.
     private func endWhenIdle(_ context: ChannelHandlerContext) {
-        guard case .open = phase, state.endIfIdle() == .close, !recorder.isInHead else { return }
+        guard isBetweenRequests else { return }
         let time = state.isNew ? HTTPOptions.firstRequestTime : HTTPOptions.graceTime
         context.eventLoop.assumeIsolated().scheduleTask(in: time) {
-            guard case .open = self.phase, self.state.endIfIdle() == .close, !self.recorder.isInHead else { return }
-            context.close(promise: nil)
+            guard self.isBetweenRequests else { return }
+            // A request that has arrived, and was not read yet, is answered.
+            if context.channel.hasUnreadInput { self.endWhenIdle(context) } else { context.close(promise: nil) }
         }
     }
 
+    /// True if every request is answered, and no further one has begun.
+    private var isBetweenRequests: Bool {
+        if case .open = phase { state.endIfIdle() == .close && !recorder.isInHead } else { false }
+    }
+
     private func watchIdleness(_ context: ChannelHandlerContext) {
-        idle.start(on: context) { self.state.waitsForResponse }
+        idle.start(on: context) {
+            self.state.waitsForResponse ? .stop : self.isBetweenRequests ? .closeUnlessUnread : .close
+        }
     }
 }

@@ -238,6 +238,6 @@ final class HTTP2StreamHandler: ChannelDuplexHandler {
     /// Starts the timer when the first frame of the stream was read, unless the whole request was.
     private func watchIdleness(_ context: ChannelHandlerContext) {
         if case .read = phase { return }
-        idle.start(on: context) { if case .read = self.phase { true } else { false } }
+        idle.start(on: context) { if case .read = self.phase { .stop } else { .close } }
     }
 }

@@ -58,6 +58,7 @@ enum Sample {
         certificate: /etc/larder/tls.pem
         private-key: /etc/larder/tls.key
         admin-token: 0123456789abcdef
+        admin-token-file: /etc/larder/token
         admin-access: loopback
         admin-listen: unix:///run/larder.sock
         admin-prefix: /_cache

@@ -47,7 +47,7 @@ import Testing
         #expect(settings.spoolDirectory == nil)
         #expect(settings.connectionsPerOrigin == 256 && settings.hostField == .client && settings.healthPath == "/")
         #expect(settings.adminPrefix == "/-/larder" && settings.logLevel == .info)
-        #expect(settings.adminAccess == .token && settings.adminListen == nil)
+        #expect(settings.adminAccess == .token && settings.adminListen == nil && settings.adminTokenFile == nil)
         #expect(settings.originAuthorities == nil && settings.drainTimeout == .seconds(30))
         #expect(settings.drainDelay == .seconds(5) && settings.headerLimit == .kibibytes(64))
         #expect(
@@ -67,6 +67,7 @@ import Testing
             settings.certificate == .init(certificate: "/etc/larder/tls.pem", privateKey: "/etc/larder/tls.key")
         )
         #expect(settings.adminToken?.isSent(in: [.authorization: "Bearer 0123456789abcdef"]) == true)
+        #expect(settings.adminTokenFile == "/etc/larder/token")
         #expect(settings.adminAccess == .loopback && settings.adminListen == AdminAddress("unix:///run/larder.sock"))
         #expect(settings.adminPrefix == "/_cache" && settings.accessLog == .standardOutput)
         #expect(settings.variantLimit == 128 && settings.redisTimeout == .milliseconds(200))
