@@ -15,7 +15,8 @@
         /// `/proc/self/status` lag behind by some pages for each thread.
         private static func residentBytes() throws -> Int {
             let lines = try String(contentsOfFile: "/proc/self/smaps_rollup", encoding: .utf8).split(separator: "\n")
-            let line = try #require(lines.first { $0.hasPrefix("Rss:") })
+            // Without pages of the program's file: how many of them the kernel maps depends on what it has cached.
+            let line = try #require(lines.first { $0.hasPrefix("Anonymous:") })
             return try #require(Int(line.split(separator: " ")[1])) << 10
         }
 
