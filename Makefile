@@ -4,7 +4,7 @@ SWIFT ?= swift
 
 .PHONY: help run run-gateway test test-compiler-errors test-consumer test-core test-redis test-large test-tsan fuzz attack
 .PHONY: bench bench-gateway bench-peers bench-curves bench-faults bench-tools tools docs format
-.PHONY: test-catalogue catalogue-tools test-traces test-memory
+.PHONY: test-catalogue test-dashboard catalogue-tools test-traces test-memory test-api manual shell-tools
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
@@ -41,7 +41,20 @@ tools: # the programs that the tests start
 	    install usr/bin/promtool /usr/local/bin/promtool; rm -r "$$directory"'; \
 	else brew install redis openssl curl prometheus; fi
 
-test: tools test-consumer ## run every test but those of test-tsan
+# The tests of completions and manual pages need them, and check what is there.
+shell-tools: # the shells with completions, and the readers of manual pages
+	@if command -v zsh >/dev/null && command -v fish >/dev/null && command -v mandoc >/dev/null; then :; \
+	elif command -v apt-get >/dev/null; then \
+	    $$([ "$$(id -u)" = 0 ] || echo sudo) sh -ec 'apt-get update -q; \
+	    apt-get install -yq --no-install-recommends zsh fish mandoc groff-base'; \
+	else brew install fish mandoc groff; fi
+
+manual: ## write the manual pages, Operators/man, from the commands
+	$(SWIFT) build --product larder
+	mkdir -p Operators/man
+	"$$($(SWIFT) build --show-bin-path)/larder" manual Operators/man
+
+test: tools shell-tools test-consumer ## run every test but those of test-tsan
 	$(SWIFT) build --build-tests --explicit-target-dependency-import-check error
 	SWIFT='$(SWIFT)' Tests/CompilerErrors/check.sh
 	$(SWIFT) test --skip-build --skip 'MemoryTests|RedisTests|RedisClientTests|HummingbirdTests|DemoTests|GatewayTests'
@@ -64,6 +77,11 @@ test-compiler-errors: ## check that ordinary mistakes are one clear error of the
 test-consumer: ## check which packages are resolved for a package that depends on Larder
 	SWIFT='$(SWIFT)' Tests/Consumer/check.sh
 
+test-api: ## send generated requests to the admin API and the example API, in a minute; installs schemathesis
+	$(SWIFT) build --product larder
+	$(SWIFT) build --product larder-demo
+	SWIFT='$(SWIFT)' Tests/API/check.sh
+
 test-redis: tools ## test the Redis client against a real server
 	$(SWIFT) test --filter RealServerTests
 
@@ -82,6 +100,10 @@ test-memory: tools ## send ten million keys through a memory store, and measure 
 test-large: tools ## send bodies of 2 GiB through the gateway
 	$(SWIFT) build --build-tests
 	LARDER_LARGE=1 $(SWIFT) test --skip-build --filter LargeBodyTests
+
+test-dashboard: ## test the dashboard in headless Chromium, which is installed if it is missing
+	$(SWIFT) build --product larder-demo
+	SWIFT='$(SWIFT)' Tests/Dashboard/check.sh
 
 test-catalogue: tools catalogue-tools ## test the second example, which is a package with SQLite
 	$(SWIFT) test --package-path Examples/Catalogue

@@ -192,12 +192,12 @@ if !coreOnly {
         .package(url: "https://github.com/swift-server/async-http-client.git", from: "1.37.0"),
     ]
     package.targets += [
+        .target(name: "CDashboard", exclude: ["dashboard.html"]),
         .target(
             name: "LarderHummingbird",
             dependencies: [
-                "HTTPCaching", "Larder", "OpenMetrics", httpTypes, hummingbird, hummingbirdCore, locks, logging,
-                nioCore,
-                nioHTTP1, nioHTTPTypesHTTP1,
+                "CDashboard", "HTTPCaching", "Larder", "OpenMetrics", crypto, httpTypes, hummingbird, hummingbirdCore,
+                lifecycle, locks, logging, nioCore, nioHTTP1, nioHTTPTypesHTTP1,
             ]
         ),
         .target(
@@ -212,9 +212,9 @@ if !coreOnly {
         .executableTarget(
             name: "LarderCLI",
             dependencies: [
-                "HTTPCaching", "Larder", "LarderExplain", "LarderGateway", "LarderRedis", "LarderSimulation",
-                "OpenMetrics", "SystemErrors", argumentParser, asyncHTTPClient, httpTypes, lifecycle, locks, logging,
-                metrics, nioCore, nioHTTP1, unixSignals,
+                "HTTPCaching", "Larder", "LarderExplain", "LarderGateway", "LarderHummingbird", "LarderRedis",
+                "LarderSimulation", "OpenMetrics", "SystemErrors", argumentParser, asyncHTTPClient, httpTypes,
+                lifecycle, locks, logging, metrics, nioCore, nioHTTP1, unixSignals,
             ]
         ),
         .target(
@@ -234,7 +234,7 @@ if !coreOnly {
             name: "LarderHummingbirdTests",
             dependencies: [
                 "HTTPCaching", "Larder", "LarderHummingbird", "LarderRedis", "LarderTestSupport", "OpenMetrics",
-                "TestHelpers", httpTypes, hummingbird, hummingbirdTesting, lifecycle, locks, logging, metrics,
+                "TestHelpers", crypto, httpTypes, hummingbird, hummingbirdTesting, lifecycle, locks, logging, metrics,
                 metricsTestKit, nioCore, nioHTTP1,
             ]
         ),
@@ -242,8 +242,9 @@ if !coreOnly {
             name: "LarderGatewayTests",
             dependencies: [
                 "ConformanceTables", "HTTPCaching", "Larder", "LarderCLI", "LarderGateway", "LarderHummingbird",
-                "LarderRedis", "LarderTestSupport", "RedisClient", "TestHelpers", asyncHTTPClient, httpTypes,
-                hummingbird, hummingbirdCore, hummingbirdHTTP2, hummingbirdTesting, lifecycle, locks, logging,
+                "LarderRedis", "LarderSimulation", "LarderTestSupport", "RedisClient", "TestHelpers", asyncHTTPClient,
+                httpTypes, hummingbird, hummingbirdCore, hummingbirdHTTP2, hummingbirdTesting, lifecycle, locks,
+                logging,
                 metricsTestKit, nioCore, nioHPACK, nioHTTP1, nioHTTP2, nioHTTPTypes, nioPosix, nioSSL,
                 .product(name: "NIOEmbedded", package: "swift-nio"),
             ]

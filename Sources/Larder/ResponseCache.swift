@@ -15,8 +15,6 @@ public final class ResponseCache: Service {
     /// The counts of what the cache did since it was created.
     public let statistics: CacheStatistics
 
-    /// The name of the cache in `Cache-Status`.
-    package let name: String
     let store: any CacheStore
     let clock: WallClock
     let created = NIODeadline.now()
@@ -57,7 +55,6 @@ public final class ResponseCache: Service {
         logger: Logger = Logger(label: "larder"),
         clock: WallClock = .system
     ) {
-        self.name = name
         self.store = store
         self.clock = clock
         self.serving = Serving(name: name)
@@ -75,6 +72,7 @@ public final class ResponseCache: Service {
         self.observer = observer
         self.logger = logger
         self.gauges = CacheGauges(cache: name, factory: statistics.metrics)
+        history.add(StatisticsHistory.Sample(time: clock.now))
         statistics.metrics.addCollector { [weak self, gauges] in
             if let self { await gauges.record(self, asksStore: true) }
         }

@@ -15,6 +15,8 @@ package struct ReadingOptions: Sendable {
     package var ignoredParameters: [NamePattern] = []
     /// True if the simulated stores need the targets of requests.
     package var readsTargets = false
+    /// True if the hosts of requests are needed.
+    package var readsHosts = false
 
     package init() {}
 }
@@ -80,6 +82,7 @@ struct RecordBuilder {
         } else if options.readsTargets {
             batch.targets.append("")
         }
+        if options.readsHosts { batch.hosts.append(Self.text(fields.host, line)) }
         batch.records.append(record)
     }
 

@@ -15,8 +15,7 @@
         /// `/proc/self/status` lag behind by some pages for each thread.
         private static func residentBytes() throws -> Int {
             let lines = try String(contentsOfFile: "/proc/self/smaps_rollup", encoding: .utf8).split(separator: "\n")
-            // Without pages of the program's file: how many of them the kernel maps depends on what it has cached.
-            let line = try #require(lines.first { $0.hasPrefix("Anonymous:") })
+            let line = try #require(lines.first { $0.hasPrefix("Rss:") })
             return try #require(Int(line.split(separator: " ")[1])) << 10
         }
 

@@ -36,14 +36,21 @@ extension GatewayResponder {
         if head.maxForwards == 0 || head.path == "*" {
             return .gateway(Response(status: .ok, headers: [.allow: UpstreamError.allowedMethods]))
         }
+        let port = connection.channel.localAddress?.port
+        return destination(ofRouted: head, scheme: sender.scheme, listeningOn: port, active)
+    }
+
+    /// Returns the destination of a request that is not for the gateway itself.
+    func destination(
+        ofRouted head: HTTPRequest,
+        scheme: String,
+        listeningOn port: Int?,
+        _ active: ActiveConfiguration
+    ) -> RequestDestination {
         var head = head
         // An HTTP/1.0 request without a host is sent to the origin's own name (below), whatever hosts are served.
         if let authority = head.authority {
-            head.authority = active.settings.served(
-                authority,
-                scheme: sender.scheme,
-                listeningOn: connection.channel.localAddress?.port
-            )
+            head.authority = active.settings.served(authority, scheme: scheme, listeningOn: port)
             guard head.authority != nil else {
                 return .gateway(failure(UpstreamError(.requestError, "host not served", status: .misdirectedRequest)))
             }

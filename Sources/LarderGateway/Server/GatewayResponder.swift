@@ -103,7 +103,9 @@ struct GatewayResponder: ClientResponder {
         _ active: ActiveConfiguration
     ) async -> GatewayResponse {
         let administration = active.administration(for: client.connection)
-        let source = AdminContextSource(client.connection, sender, logger)
+        let source = AdminContextSource(client.connection, sender, logger) { head in
+            try await warm(head, for: client, active)
+        }
         switch destination(of: head, from: sender, on: client.connection, active) {
         case .administration:
             return GatewayResponse(await administration.answer(Request(head: head, body: client.body), source))
@@ -133,7 +135,7 @@ struct GatewayResponder: ClientResponder {
         .failure(error, status: status, by: name)
     }
 
-    private func upstream(
+    func upstream(
         _ request: HTTPRequest,
         _ content: ClientContent?,
         _ client: ClientRequest,

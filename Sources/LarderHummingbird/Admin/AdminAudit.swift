@@ -36,6 +36,7 @@ package final class AdminAudit: Sendable {
         status: HTTPResponse.Status,
         removed: Int? = nil,
         isRoutine: Bool = false,
+        note: String? = nil,
         to logger: Logger
     ) {
         let isRefused = status == .unauthorized || status == .forbidden
@@ -47,12 +48,27 @@ package final class AdminAudit: Sendable {
         if let client { metadata["client"] = "\(client)" }
         if request.method.rawValue == "PURGE" { metadata["host"] = "\(Self.printable(request.head.authority ?? ""))" }
         if let removed { metadata["removed"] = "\(removed)" }
+        if let note { metadata["content"] = "\(Self.printable(note))" }
         if unlogged > 0 { metadata["refusals-not-logged"] = "\(unlogged)" }
         logger.log(
             level: isRefused ? .warning : isRoutine ? .debug : .info,
             isRefused ? "An admin request was refused" : "Admin request",
             metadata: metadata,
             source: source
+        )
+    }
+
+    /// Logs a request with its answer.
+    /// - Parameter client: The address of the client; nil if the context of the request does not have addresses.
+    package func log(_ request: Request, client: String?, _ answer: AdminAnswer, to logger: Logger) {
+        log(
+            request,
+            client: client,
+            status: answer.response.status,
+            removed: answer.removed,
+            isRoutine: answer.isRoutine,
+            note: answer.note,
+            to: logger
         )
     }
 
@@ -75,11 +91,16 @@ package final class AdminAudit: Sendable {
 package struct AdminAnswer: Sendable {
     package var response: Response
     package var removed: Int?
+    /// True for requests that are sent every few seconds, which are logged at the debug level.
+    package var isRoutine = false
+    /// What the content of the request asked for, for the log; nil if the target says it all.
+    package var note: String?
 
     /// Creates an answer from a response.
-    package init(_ response: Response, removed: Int? = nil) {
+    package init(_ response: Response, removed: Int? = nil, note: String? = nil) {
         self.response = response
         self.removed = removed
+        self.note = note
     }
 
     /// Creates the answer to the removal of a key or URL. It says how many entries were removed: 0 with status 404 if
