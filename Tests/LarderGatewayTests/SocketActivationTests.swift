@@ -107,6 +107,37 @@ import Testing
         }
     }
 
+    @Test func `The limits of connections apply to inherited sockets`() async throws {
+        let (socket, gate) = (try ListeningSocket(named: "listen"), Gate())
+        try await ScriptedOrigin.answering { request in
+            await gate.pass()
+            return answer("200 OK", ["Cache-Control: no-store"], request.target)
+        } _: { origin in
+            let arguments = ["serve", "--origin", origin.url]
+            let total = ["--client-connections", "1"]
+            try await ProgramProcess.run("larder", arguments + total, sockets: [socket]) { _ in
+                let requests = (0..<8).map { number in
+                    Task { try await Wire.send("GET", "/\(number)", to: socket.port).text }
+                }
+                // The connection of a request under way is not closed for another one, which waits in the socket.
+                await gate.reached()
+                gate.open()
+                for (number, request) in requests.enumerated() { #expect(try await request.value == "/\(number)") }
+            }
+            let each = ["--client-connections-per-address", "1"]
+            try await ProgramProcess.run("larder", arguments + each, sockets: [socket]) { gateway in
+                try await eventually("it listens") { gateway.output.contains("Listening on an inherited socket") }
+                try await Wire.open(to: socket.port) { wire in
+                    try await wire.send("GET", "/a")
+                    #expect(try await wire.answer().text == "/a")
+                    await #expect(throws: (any Error).self) { try await Wire.send("GET", "/b", to: socket.port) }
+                    try await wire.send("GET", "/c")
+                    #expect(try await wire.answer().text == "/c")
+                }
+            }
+        }
+    }
+
     @Test func `A descriptor that is not a listening stream socket is one clear error`() async throws {
         let arguments = ["serve", "--origin", "http://127.0.0.1:9"]
         let path = Self.path()
