@@ -2,7 +2,7 @@ import CoreMetrics
 import OpenMetrics
 import Testing
 
-@Suite(.timeLimit(.minutes(1))) struct MetricsRegistryTests {
+@Suite(.timeLimit(.minutes(5))) struct MetricsRegistryTests {
     private static func text(_ format: MetricsTextFormat = .openMetrics, _ fill: (MetricsRegistry) -> Void) -> String {
         let registry = MetricsRegistry()
         fill(registry)

@@ -107,16 +107,20 @@ import Testing
         }
     }
 
-    /// A time limit turns a hang into a failing test. Nested suites inherit the limit of the suite around them.
+    /// A time limit turns a hang into a failing test. Nested suites inherit the limit of the suite around them. Tests of
+    /// a group start together and wait for each other's processor time, so a limit of less than five minutes can fail
+    /// a test that takes a millisecond.
     @Test(arguments: try files(below: "Tests") + files(below: "Examples"))
-    func `Every suite has a time limit`(_ file: File) {
+    func `Every suite has a time limit of at least five minutes`(_ file: File) {
         var isSuite = false
         for (number, line) in file.lines.enumerated() {
             let code = line.drop { $0 == " " }
             guard !code.hasPrefix("//") else { continue }
             isSuite = isSuite || code.hasPrefix("@" + "Suite")
             if code.hasPrefix("@" + "Suite") {
-                #expect(code.contains(".timeLimit(.minutes("), "\(file.path):\(number + 1)")
+                let limit = code.components(separatedBy: ".timeLimit(.minutes(").dropFirst().first
+                let minutes = limit.flatMap { Int($0.prefix { $0.isNumber }) } ?? 0
+                #expect(minutes >= 5, "\(file.path):\(number + 1)")
             }
             // A test before any suite would be in an implied suite, which has no limit.
             if code.hasPrefix("@" + "Test") { #expect(isSuite, "\(file.path):\(number + 1)") }
