@@ -107,8 +107,8 @@ import Testing
         }
     }
 
-    /// A time limit turns a hang into a failing test. Nested suites inherit the limit of the suite around them. Tests of
-    /// a group start together and wait for each other's processor time, so a limit of less than five minutes can fail
+    /// A time limit turns a hang into a failing test. Nested suites inherit the limit of the suite around them. All
+    /// tests of a group start together and wait for processor time, so that a limit of less than five minutes can fail
     /// a test that takes a millisecond.
     @Test(arguments: try files(below: "Tests") + files(below: "Examples"))
     func `Every suite has a time limit of at least five minutes`(_ file: File) {

@@ -3,7 +3,7 @@ import Hummingbird
 import HummingbirdTesting
 import Testing
 
-@Suite(.timeLimit(.minutes(2)))
+@Suite(.timeLimit(.minutes(5)))
 struct AccountTests {
     @Test("A wrong password and an unknown name are refused alike")
     func wrongPassword() async throws {

@@ -3,7 +3,7 @@ import Hummingbird
 import HummingbirdTesting
 import Testing
 
-@Suite(.timeLimit(.minutes(2)))
+@Suite(.timeLimit(.minutes(5)))
 struct InvalidationTests {
     /// Product 4 and 8 are in the category home, product 2 is in the category garden. The path `04` is another spelling
     /// of product 4, which only the tag of the row invalidates.
