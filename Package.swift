@@ -17,6 +17,11 @@ let httpTypes: Target.Dependency = .product(name: "HTTPTypes", package: "swift-h
 let lifecycle: Target.Dependency = .product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
 let locks: Target.Dependency = .product(name: "NIOConcurrencyHelpers", package: "swift-nio")
 let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
+let tracing: Target.Dependency = .product(name: "Tracing", package: "swift-distributed-tracing")
+let inMemoryTracing: Target.Dependency = .product(
+    name: "InMemoryTracing",
+    package: "swift-distributed-tracing"
+)
 let metrics: Target.Dependency = .product(name: "Metrics", package: "swift-metrics")
 let coreMetrics: Target.Dependency = .product(name: "CoreMetrics", package: "swift-metrics")
 let nioCore: Target.Dependency = .product(name: "NIOCore", package: "swift-nio")
@@ -55,6 +60,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-http-structured-headers.git", from: "1.7.0"),
         .package(url: "https://github.com/apple/swift-http-types.git", from: "1.8.0"),
         .package(url: "https://github.com/apple/swift-log.git", from: "1.16.2"),
+        .package(url: "https://github.com/apple/swift-distributed-tracing.git", from: "1.7.3"),
         .package(url: "https://github.com/apple/swift-metrics.git", from: "2.13.0"),
         .package(url: "https://github.com/apple/swift-nio.git", from: "2.101.2"),
         .package(url: "https://github.com/apple/swift-nio-ssl.git", from: "2.37.6"),
@@ -66,6 +72,7 @@ let package = Package(
             name: "Larder",
             dependencies: [
                 "HTTPCaching", "OpenMetrics", crypto, deque, httpTypes, lifecycle, locks, logging, metrics, nioCore,
+                tracing,
             ]
         ),
         .target(name: "OpenMetrics", dependencies: [coreMetrics, locks]),
@@ -78,7 +85,7 @@ let package = Package(
             name: "LarderRedis",
             dependencies: [
                 "HTTPCaching", "Larder", "OpenMetrics", "RedisClient", coreMetrics, crypto, deque, httpTypes, lifecycle,
-                locks, logging, metrics, nioCore,
+                locks, logging, metrics, nioCore, tracing,
             ]
         ),
         .target(name: "LarderExplain", dependencies: ["HTTPCaching", "Larder", httpTypes]),
@@ -107,8 +114,9 @@ let package = Package(
         .testTarget(
             name: "LarderTests",
             dependencies: [
-                "ConformanceTables", "HTTPCaching", "Larder", "LarderTestSupport", "TestHelpers", httpTypes, locks,
-                logging, nioCore,
+                "ConformanceTables", "HTTPCaching", "Larder", "LarderTestSupport", "TestHelpers", httpTypes,
+                inMemoryTracing,
+                locks, logging, nioCore, tracing,
             ],
             exclude: ["Traces"]
         ),
@@ -192,12 +200,12 @@ if !coreOnly {
         .package(url: "https://github.com/swift-server/async-http-client.git", from: "1.37.0"),
     ]
     package.targets += [
+        .target(name: "CDashboard", exclude: ["dashboard.html"]),
         .target(
             name: "LarderHummingbird",
             dependencies: [
-                "HTTPCaching", "Larder", "OpenMetrics", httpTypes, hummingbird, hummingbirdCore, locks, logging,
-                nioCore,
-                nioHTTP1, nioHTTPTypesHTTP1,
+                "CDashboard", "HTTPCaching", "Larder", "OpenMetrics", crypto, httpTypes, hummingbird, hummingbirdCore,
+                lifecycle, locks, logging, nioCore, nioHTTP1, nioHTTPTypesHTTP1,
             ]
         ),
         .target(
@@ -206,15 +214,16 @@ if !coreOnly {
                 "HTTPCaching", "Larder", "LarderHummingbird", "OpenMetrics", "SystemErrors", asyncHTTPClient,
                 configuration, deque, httpTypes, hummingbird, hummingbirdCore, lifecycle, locks, logging, metrics,
                 nioCore, nioHPACK,
-                nioHTTP1, nioHTTP2, nioHTTPTypes, nioHTTPTypesHTTP1, nioHTTPTypesHTTP2, nioPosix, nioSSL, nioTLS, yams,
+                nioHTTP1, nioHTTP2, nioHTTPTypes, nioHTTPTypesHTTP1, nioHTTPTypesHTTP2, nioPosix, nioSSL, nioTLS,
+                tracing, yams,
             ]
         ),
         .executableTarget(
             name: "LarderCLI",
             dependencies: [
-                "HTTPCaching", "Larder", "LarderExplain", "LarderGateway", "LarderRedis", "LarderSimulation",
-                "OpenMetrics", "SystemErrors", argumentParser, asyncHTTPClient, httpTypes, lifecycle, locks, logging,
-                metrics, nioCore, nioHTTP1, unixSignals,
+                "HTTPCaching", "Larder", "LarderExplain", "LarderGateway", "LarderHummingbird", "LarderRedis",
+                "LarderSimulation", "OpenMetrics", "SystemErrors", argumentParser, asyncHTTPClient, httpTypes,
+                lifecycle, locks, logging, metrics, nioCore, nioHTTP1, nioPosix, nioSSL, unixSignals,
             ]
         ),
         .target(
@@ -234,7 +243,7 @@ if !coreOnly {
             name: "LarderHummingbirdTests",
             dependencies: [
                 "HTTPCaching", "Larder", "LarderHummingbird", "LarderRedis", "LarderTestSupport", "OpenMetrics",
-                "TestHelpers", httpTypes, hummingbird, hummingbirdTesting, lifecycle, locks, logging, metrics,
+                "TestHelpers", crypto, httpTypes, hummingbird, hummingbirdTesting, lifecycle, locks, logging, metrics,
                 metricsTestKit, nioCore, nioHTTP1,
             ]
         ),
@@ -242,9 +251,11 @@ if !coreOnly {
             name: "LarderGatewayTests",
             dependencies: [
                 "ConformanceTables", "HTTPCaching", "Larder", "LarderCLI", "LarderGateway", "LarderHummingbird",
-                "LarderRedis", "LarderTestSupport", "RedisClient", "TestHelpers", asyncHTTPClient, httpTypes,
-                hummingbird, hummingbirdCore, hummingbirdHTTP2, hummingbirdTesting, lifecycle, locks, logging,
-                metricsTestKit, nioCore, nioHPACK, nioHTTP1, nioHTTP2, nioHTTPTypes, nioPosix, nioSSL,
+                "LarderRedis", "LarderSimulation", "LarderTestSupport", "RedisClient", "TestHelpers", asyncHTTPClient,
+                httpTypes, hummingbird, hummingbirdCore, hummingbirdHTTP2, hummingbirdTesting, lifecycle, locks,
+                logging,
+                inMemoryTracing, metricsTestKit, nioCore, nioHPACK, nioHTTP1, nioHTTP2, nioHTTPTypes, nioPosix, nioSSL,
+                tracing,
                 .product(name: "NIOEmbedded", package: "swift-nio"),
             ]
         ),

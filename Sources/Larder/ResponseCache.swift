@@ -5,6 +5,8 @@ public import Metrics
 import NIOCore
 import OpenMetrics
 public import ServiceLifecycle
+import Synchronization
+public import Tracing
 
 /// A response cache.
 ///
@@ -15,12 +17,10 @@ public final class ResponseCache: Service {
     /// The counts of what the cache did since it was created.
     public let statistics: CacheStatistics
 
-    /// The name of the cache in `Cache-Status`.
-    package let name: String
     let store: any CacheStore
     let clock: WallClock
     let created = NIODeadline.now()
-    let serving: Serving
+    private let currentServing: Mutex<Serving>
     let flights: FlightGroup
     let tasks: BackgroundTasks
     /// The notes about keys that were uncacheable, or whose origin failed.
@@ -29,6 +29,7 @@ public final class ResponseCache: Service {
     package let inFlight: InFlightBudget
     let observer: (any CacheObserver)?
     let logger: Logger
+    let tracing: CacheTracing
     let serviceReminder = ServiceReminder()
     /// The targets whose hits are answered before middleware.
     package let earlyTargets = EarlyTargets()
@@ -46,6 +47,7 @@ public final class ResponseCache: Service {
     ///   - limits: The limits on fetches, waiting requests, counted keys and memory.
     ///   - observer: The observer of what the cache does.
     ///   - metrics: The factory that makes the counters.
+    ///   - tracer: The tracer of the cache's spans; nil for the one that the application has bootstrapped, if it has.
     ///   - logger: The logger of warnings, such as that the cache does not run as a service.
     ///   - clock: The clock that ages and timeouts are measured with.
     public init(
@@ -54,13 +56,13 @@ public final class ResponseCache: Service {
         limits: CacheLimits = CacheLimits(),
         observer: (any CacheObserver)? = nil,
         metrics: any MetricsFactory = MetricsSystem.factory,
+        tracer: (any Tracer)? = nil,
         logger: Logger = Logger(label: "larder"),
         clock: WallClock = .system
     ) {
-        self.name = name
         self.store = store
         self.clock = clock
-        self.serving = Serving(name: name)
+        self.currentServing = Mutex(Serving(name: name))
         self.statistics = CacheStatistics(keyLimit: limits.topKeys, metrics: metrics)
         self.tasks = BackgroundTasks()
         self.flights = FlightGroup(
@@ -74,10 +76,22 @@ public final class ResponseCache: Service {
         self.inFlight = InFlightBudget(limit: limits.bodiesInFlight)
         self.observer = observer
         self.logger = logger
+        self.tracing = CacheTracing(tracer)
         self.gauges = CacheGauges(cache: name, factory: statistics.metrics)
+        history.add(StatisticsHistory.Sample(time: clock.now))
         statistics.metrics.addCollector { [weak self, gauges] in
             if let self { await gauges.record(self, asksStore: true) }
         }
+    }
+
+    /// The conversion of responses, with the name of the cache.
+    var serving: Serving { currentServing.withLock { $0 } }
+
+    /// Changes the name of the cache in `Cache-Status`, for responses to requests that arrive from now on.
+    package func rename(_ name: String) {
+        guard name != serving.name else { return }
+        let serving = Serving(name: name)
+        currentServing.withLock { $0 = serving }
     }
 
     /// Answers a request from the store if a stored response may be used, and from the origin otherwise.
@@ -187,10 +201,14 @@ extension ResponseCache {
         from origin: O
     ) async throws -> O.Response {
         serviceReminder.check(at: clock.now, logger)
-        return switch decision {
-        case .lookUp(let cacheable): try await answer(cacheable, from: origin)
-        case .bypass(let reason): try await bypass(because: reason, under: shared, to: origin)
-        case .write: try await write(request, under: shared, to: origin)
+        return try await tracing {
+            try await logging(request, decision) {
+                switch decision {
+                case .lookUp(let cacheable): try await answer(cacheable, from: origin)
+                case .bypass(let reason): try await bypass(because: reason, under: shared, to: origin)
+                case .write: try await write(request, under: shared, to: origin)
+                }
+            }
         }
     }
 
@@ -218,7 +236,9 @@ extension ResponseCache {
             // A request looks up again only once because another flight has stored a response: no completion is later
             // than `.max`.
             let completion = attempt == 1 ? flights.lastCompletion : .max
-            let lookup = await store.load(cacheable.location, for: cacheable.query, at: now)
+            let lookup = await tracing.span("larder.lookup") { _ in
+                await store.load(cacheable.location, for: cacheable.query, at: now)
+            }
             func miss(_ reason: CacheStatus.ForwardReason, _ stored: CacheEntry?) -> CacheMiss<O> {
                 CacheMiss(
                     cacheable: cacheable,
@@ -307,15 +327,17 @@ extension ResponseCache {
         }
         guard miss.isSharable else { return .fetchAlone }
         let policy = miss.cacheable.policy
-        return await flights.join(
-            miss.flightKey(like: variant),
-            miss.snapshot,
-            timeout: policy.coalescingTimeout,
-            softTimeout: miss.softTimeout(at: clock.now),
-            // "[…] a cache MUST NOT store any part of either this request or any response to it" (RFC 9111 §5.2.1.5):
-            // the request may have the response of another request's fetch, and leads no flight for others.
-            mayLead: !miss.cacheable.directives.noStore
-        )
+        return await tracing.span("larder.wait") { _ in
+            await flights.join(
+                miss.flightKey(like: variant),
+                miss.snapshot,
+                timeout: policy.coalescingTimeout,
+                softTimeout: miss.softTimeout(at: clock.now),
+                // "[…] a cache MUST NOT store any part of either this request or any response to it" (RFC 9111
+                // §5.2.1.5): the request may have the response of another request's fetch, and leads no flight.
+                mayLead: !miss.cacheable.directives.noStore
+            )
+        }
     }
 
     /// Returns the response to a request that waited, from the outcome of another request's flight; nil if the request

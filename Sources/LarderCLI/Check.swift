@@ -9,7 +9,7 @@ struct Check: AsyncParsableCommand {
         discussion: "Environment variables (LARDER_…) are read, as by `larder serve`."
     )
 
-    @Argument(help: "A configuration file, in YAML.")
+    @Argument(help: "A configuration file, in YAML; - for standard input.")
     var file: String
 
     func run() async throws {
@@ -21,7 +21,7 @@ struct Check: AsyncParsableCommand {
         )
         guard check.diagnostics.isEmpty else { throw Failure(check.diagnostics) }
         // The check of the text covers neither the files it names nor the address of the store.
-        let configuration = try ConfigurationSource(path: self.file).read()
+        let configuration = try ConfigurationSource(path: self.file).read(file)
         let unusable = GatewayFiles.check(configuration)
         guard unusable.isEmpty else { throw Failure(unusable.sorted()) }
         try configuration.checkStore()

@@ -38,10 +38,15 @@ struct Explain: AsyncParsableCommand {
     @Flag(help: "Print JSON, for programs.")
     var json = false
 
-    @Option(help: ArgumentHelp("A configuration file of larder serve.", valueName: "file"))
+    @Option(help: ArgumentHelp("A configuration file of larder serve; - for standard input.", valueName: "file"))
     var config: String?
 
     func validate() throws {
+        guard source != "-" || config != "-" else {
+            throw ValidationError(
+                "standard input cannot be both the response and the configuration: give one as a file"
+            )
+        }
         _ = try change()
     }
 

@@ -14,6 +14,7 @@ final class FileSource: ByteSource {
     private(set) var count = 0
     private let path: String
     private var handle: FileHandle?
+    private var isAtEnd = false
 
     /// Creates a source of a file, which is opened when it is read.
     /// - Throws: ``Failure`` if the file cannot be read.
@@ -33,9 +34,11 @@ final class FileSource: ByteSource {
     }
 
     func next() throws -> [UInt8]? {
+        guard !isAtEnd else { return nil }
         let open = try handle ?? (path == "-" ? .standardInput : FileHandle(forReadingFrom: URL(fileURLWithPath: path)))
         handle = open
         guard let data = try open.read(upToCount: Self.piece), !data.isEmpty else {
+            isAtEnd = true
             if path != "-" { try open.close() }
             return nil
         }
@@ -44,35 +47,24 @@ final class FileSource: ByteSource {
     }
 }
 
-/// The progress of reading a log, on standard error if that is a terminal and the log takes longer than a second.
+/// The progress of reading a log.
 final class LogProgress {
-    private static let interval = Duration.milliseconds(100)
-
     private let files: [FileSource]
-    private let isShown = isatty(STDERR_FILENO) == 1
-    private let clock = ContinuousClock()
-    private var next: ContinuousClock.Instant
-    private var hasShown = false
+    private let line = ProgressLine()
 
-    init(_ files: [FileSource]) {
-        self.files = files
-        next = clock.now.advanced(by: .seconds(1))
-    }
+    init(_ files: [FileSource]) { self.files = files }
 
-    /// Shows how much was read, at most ten times a second.
-    func show(_ requests: Int) {
-        guard isShown, clock.now >= next else { return }
-        next = clock.now.advanced(by: Self.interval)
-        hasShown = true
+    /// Shows how much was read.
+    func show(_ requests: Int) { line.show(text(requests)) }
+
+    private func text(_ requests: Int) -> String {
         let sizes = files.compactMap(\.size)
         let total = sizes.reduce(0, +)
         let read = files.reduce(0) { $0 + $1.count }
         let part = sizes.count == files.count && total > 0 ? Double(read) / Double(total) : nil
-        write("\r\u{1B}[K" + ProgressText.line(part: part, requests: requests))
+        return ProgressText.line(part: part, requests: requests)
     }
 
     /// Removes what was shown.
-    func clear() { if hasShown { write("\r\u{1B}[K") } }
-
-    private func write(_ text: String) { FileHandle.standardError.write(Data(text.utf8)) }
+    func clear() { line.clear() }
 }

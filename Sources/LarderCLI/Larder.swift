@@ -9,8 +9,25 @@ struct LarderCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "larder",
         abstract: "A response cache in front of any API.",
+        discussion: """
+            `larder serve` answers the requests for an API from a cache, and forwards the others. `larder check`, \
+            `larder explain` and `larder simulate` say what it would do. The other commands ask a gateway that runs, \
+            or an application that has a cache, by its admin API.
+
+            ENVIRONMENT
+              LARDER_ADMIN_URL    The address of the admin API.
+              LARDER_ADMIN_TOKEN  The token that serve expects and the others send.
+              LARDER_...          The options of serve, such as LARDER_MEMORY_LIMIT.
+            """,
         version: "larder \(LarderVersion.current)",
-        subcommands: [Serve.self, Check.self, Explain.self, Simulate.self]
+        subcommands: [Manual.self],
+        groupedSubcommands: [
+            CommandGroup(name: "Gateway", subcommands: [Serve.self, Check.self, Explain.self, Simulate.self]),
+            CommandGroup(
+                name: "Operation",
+                subcommands: [Stats.self, Top.self, ListEntries.self, Inspect.self, Purge.self, Warm.self, Health.self]
+            ),
+        ]
     )
 
     static func main() async {
@@ -58,6 +75,4 @@ extension Diagnostic {
 }
 
 /// Prints a line on standard error.
-func printError(_ line: String) {
-    FileHandle.standardError.write(Data("\(line)\n".utf8))
-}
+func printError(_ line: String) { StandardError.write("\(line)\n") }

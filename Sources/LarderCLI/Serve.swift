@@ -6,6 +6,7 @@ import LarderRedis
 import Logging
 import Metrics
 import NIOCore
+import NIOPosix
 import OpenMetrics
 import ServiceLifecycle
 import SystemErrors
@@ -18,33 +19,42 @@ struct Serve: AsyncParsableCommand {
         discussion: """
             Every option has a name in the configuration file (--memory-limit is memory-limit) and a variable in the \
             environment (LARDER_MEMORY_LIMIT). Options take precedence over variables, and variables over the file. \
-            The admin token has no option, because other users of the machine can see options: set LARDER_ADMIN_TOKEN.
+            The admin token has no option, because other users of the machine can see options: set LARDER_ADMIN_TOKEN, \
+            or name a file by --admin-token-file.
+
+            A service manager such as systemd may open the sockets (LISTEN_FDS), and is told when the gateway is \
+            ready, reloads and stops (NOTIFY_SOCKET).
 
             SIGHUP reloads the file: its routes, certificates, and the settings that do not need a restart. It also \
-            opens the access log again. SIGTERM stops the gateway: for drain-delay it serves as before, but reports \
-            that it is not ready; then it stops listening, and exits when the requests in progress are answered, or \
-            after drain-timeout. SIGINT stops without the delay. Each further signal ends the current step.
+            opens the access log again. A configuration from standard input cannot be reloaded. SIGTERM stops the \
+            gateway: for drain-delay it serves as before, but reports that it is not ready; then it stops listening, \
+            and exits when the requests in progress are answered, or after drain-timeout. SIGINT stops without the \
+            delay. Each further signal ends the current step.
             """
     )
 
-    @Option(name: .long, help: ArgumentHelp("A configuration file, in YAML.", valueName: "file"))
+    @Option(name: .long, help: .config)
     var config: String?
 
     @OptionGroup var options: SettingOptions
 
     func run() async throws {
         MetricsSystem.bootstrap(MetricsRegistry())
-        let source = ConfigurationSource(path: config, options: options.values)
+        let source = ConfigurationSource(path: config, options: options.values, sockets: try Self.inheritedSockets())
         let configuration = try source.read()
         let level = SharedLogLevel(configuration.settings.logLevel)
-        let logger = Logger(label: "larder") { SharedLevelLogHandler(.standardError(label: $0), level) }
+        let logger = Logger(label: "larder") { label in
+            SharedLevelLogHandler(.standardError(label: label, metadataProvider: .gatewayRequest), level)
+        }
         for warning in configuration.warnings { logger.warning("\(warning)") }
+        let manager = ServiceManager(logger: logger)
         let gateway: Gateway
         do {
             gateway = try Gateway(
                 configuration,
                 store: try configuration.makeStore(logger: logger),
-                logger: logger
+                logger: logger,
+                onStep: { manager.report($0, servingOn: configuration.settings) }
             )
         } catch let error as GatewayError {
             throw Failure([configuration.diagnostic(for: error)])
@@ -59,11 +69,19 @@ struct Serve: AsyncParsableCommand {
         )
         if let advice = gateway.adviceOnAccess { logger.notice("\(advice)") }
         takeDescriptors(for: configuration, logger)
-        let reloading = Reloading(source: source, gateway: gateway, level: level, logger: logger)
-        let group = ServiceGroup(
-            services: gateway.services + [reloading],
+        let reloading = Reloading(
+            source: source,
+            gateway: gateway,
+            manager: manager,
+            level: level,
+            // The process would end by the signal if it was not trapped before the service manager may send it.
+            hangups: await UnixSignalsSequence(trapping: .sighup),
             logger: logger
         )
+        // The last service is shut down first, so the watchdog runs as long as requests are answered.
+        let watchdog: (any Service)? = Watchdog(manager, watching: .singletonMultiThreadedEventLoopGroup)
+        let services = [watchdog].compactMap(\.self) + gateway.services + [reloading]
+        let group = ServiceGroup(services: services, logger: logger)
         do {
             try await withThrowingTaskGroup { tasks in
                 let signals = await UnixSignalsSequence(trapping: .sigterm, .sigint)
@@ -81,6 +99,17 @@ struct Serve: AsyncParsableCommand {
 }
 
 extension Serve {
+    /// Takes the sockets that a service manager passed to this process, and removes their variables.
+    private static func inheritedSockets() throws -> InheritedSockets {
+        let environment = ProcessInfo.processInfo.environment
+        for name in InheritedSockets.variables { unsetenv(name) }
+        do throws(Diagnostic) {
+            return try InheritedSockets(environment: environment, process: getpid())
+        } catch {
+            throw Failure([error])
+        }
+    }
+
     private static func failure(toListenOn address: ListenAddress, _ error: any Error) -> Failure {
         Failure("cannot listen on \(address): \(ErrorText.describe(error))", code: EX_UNAVAILABLE)
     }
@@ -117,41 +146,18 @@ private func takeDescriptors(for configuration: GatewayConfiguration, _ logger: 
     )
 }
 
-/// The source of a configuration, which can be read again.
-struct ConfigurationSource: Sendable {
-    var path: String?
-    var options: [String: String] = [:]
-
-    /// Reads the configuration.
-    /// - Throws: `Failure`, with a line for each diagnostic.
-    func read() throws -> GatewayConfiguration {
-        do {
-            return try GatewayConfiguration(
-                file: try path.map(Self.file),
-                environment: ProcessInfo.processInfo.environment,
-                options: options
-            )
-        } catch let diagnostics as ConfigurationDiagnostics {
-            throw Failure(diagnostics.diagnostics)
-        }
-    }
-
-    /// Returns a file as text.
-    static func file(_ path: String) throws -> GatewayConfiguration.File {
-        do {
-            let file = try FileHandle(forReadingFrom: URL(filePath: path))
-            defer { try? file.close() }
-            // One byte more than the limit shows that the file is too large.
-            let bytes = try file.readAll(upTo: GatewayConfiguration.File.lengthLimit + 1)
-            let isWhole = bytes.count <= GatewayConfiguration.File.lengthLimit
-            guard let text = isWhole ? String(validating: bytes, as: UTF8.self) : String(decoding: bytes, as: UTF8.self)
-            else { throw Failure("\(path) cannot be read: it is not UTF-8; save it as UTF-8", code: EX_NOINPUT) }
-            return GatewayConfiguration.File(name: path, text: text)
-        } catch let failure as Failure {
-            throw failure
-        } catch {
-            let reason = ErrorText.unreadableReason(of: path) ?? "reading it failed"
-            throw Failure("\(path) cannot be read: \(reason)", code: EX_NOINPUT)
+extension ServiceManager {
+    /// Reports a step in the life of a gateway.
+    fileprivate func report(_ step: GatewayStep, servingOn settings: GatewaySettings) {
+        switch step {
+        case .serving:
+            reportReady("Serving \(settings.origin) on \(settings.listen)")
+        case .draining(let requests, let delay, let timeout):
+            // The rest of the time is for closing connections and the store.
+            let time = delay + timeout + .seconds(10)
+            reportStopping("Draining for \(delay), with \(requests) requests in progress", within: time)
+        case .finishing(let requests, let timeout):
+            report("Stopped listening; \(requests) requests in progress have \(timeout) to end")
         }
     }
 }
@@ -162,21 +168,26 @@ private struct Reloading: Service, CustomStringConvertible {
     let description = "LarderCLI.Reloading"
     let source: ConfigurationSource
     let gateway: Gateway
+    let manager: ServiceManager
     let level: SharedLogLevel
+    let hangups: UnixSignalsSequence
     let logger: Logger
 
     func run() async throws {
-        let signals = await UnixSignalsSequence(trapping: .sighup)
-        for await _ in signals.cancelOnGracefulShutdown() {
+        for await _ in hangups.cancelOnGracefulShutdown() {
+            manager.reportReloading("Reloading the configuration")
             gateway.reopenLog()
             do {
-                let configuration = try source.read()
+                let configuration = try source.readAgain()
                 level.value = configuration.settings.logLevel
                 for warning in configuration.warnings { logger.warning("\(warning)") }
                 gateway.reload(configuration)
+                takeDescriptors(for: configuration, logger)
+                manager.reportReady("Serving, with the configuration reloaded")
             } catch {
                 gateway.noteRefusedConfiguration()
                 logger.error("The configuration cannot be reloaded, and is unchanged", metadata: ["error": "\(error)"])
+                manager.reportReady("Serving, with the previous configuration: reloading failed: \(error)")
             }
         }
     }

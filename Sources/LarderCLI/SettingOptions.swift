@@ -19,10 +19,13 @@ struct SettingOptions: ParsableArguments {
     @Option(help: .setting(.variantLimit, "count")) var variantLimit: String?
     @Option(help: .setting(.certificate, "file")) var certificate: String?
     @Option(help: .setting(.privateKey, "file")) var privateKey: String?
+    @Option(help: .setting(.adminTokenFile, "file")) var adminTokenFile: String?
     @Option(help: .setting(.adminAccess, "token|loopback")) var adminAccess: String?
     @Option(help: .setting(.adminListen, "address")) var adminListen: String?
     @Option(help: .setting(.adminPrefix, "path")) var adminPrefix: String?
     @Option(help: .setting(.accessLog, "file")) var accessLog: String?
+    @Option(help: .setting(.accessLogFormat, "combined|json|fields")) var accessLogFormat: String?
+    @Option(help: .setting(.accessLogFields, "names")) var accessLogFields: String?
     @Option(help: .setting(.connectTimeout, "time")) var connectTimeout: String?
     @Option(help: .setting(.responseTimeout, "time")) var responseTimeout: String?
     @Option(help: .setting(.idleTimeout, "time")) var idleTimeout: String?
@@ -54,9 +57,10 @@ struct SettingOptions: ParsableArguments {
             .trustedFields: trustedFields, .proxyProtocol: proxyProtocol, .store: store, .namespace: namespace,
             .redisTimeout: redisTimeout, .memoryLimit: memoryLimit, .invalidationLog: invalidationLog,
             .inFlightLimit: inFlightLimit, .bodyLimit: bodyLimit, .variantLimit: variantLimit,
-            .certificate: certificate, .privateKey: privateKey, .adminAccess: adminAccess,
-            .adminListen: adminListen, .adminPrefix: adminPrefix,
-            .accessLog: accessLog, .connectTimeout: connectTimeout, .responseTimeout: responseTimeout,
+            .certificate: certificate, .privateKey: privateKey, .adminTokenFile: adminTokenFile,
+            .adminAccess: adminAccess, .adminListen: adminListen, .adminPrefix: adminPrefix,
+            .accessLog: accessLog, .accessLogFormat: accessLogFormat, .accessLogFields: accessLogFields,
+            .connectTimeout: connectTimeout, .responseTimeout: responseTimeout,
             .idleTimeout: idleTimeout, .clientIdleTimeout: clientIdleTimeout,
             .clientConnections: clientConnections, .connectionsPerOrigin: connectionsPerOrigin,
             .connectionsPerAddress: clientConnectionsPerAddress, .clientRate: clientRate,

@@ -1,16 +1,20 @@
 import Logging
-import NIOConcurrencyHelpers
+import Synchronization
 
 /// The lowest level that is logged, shared by all copies of a logger.
 final class SharedLogLevel: Sendable {
-    private let level: NIOLockedValueBox<Logger.Level>
+    /// The place of the level among all levels. Without lock, since each request asks for the level.
+    private let place: Atomic<Int>
 
-    init(_ level: Logger.Level) { self.level = NIOLockedValueBox(level) }
+    init(_ level: Logger.Level) { self.place = Atomic(Self.place(of: level)) }
 
     var value: Logger.Level {
-        get { level.withLockedValue { $0 } }
-        set { level.withLockedValue { $0 = newValue } }
+        get { Self.levels[place.load(ordering: .relaxed)] }
+        set { place.store(Self.place(of: newValue), ordering: .relaxed) }
     }
+
+    private static let levels = Logger.Level.allCases
+    private static func place(of level: Logger.Level) -> Int { levels.firstIndex(of: level) ?? 0 }
 }
 
 /// A log handler that filters by a level that can change while the program runs.
@@ -33,6 +37,11 @@ struct SharedLevelLogHandler: LogHandler {
     var metadata: Logger.Metadata {
         get { base.metadata }
         set { base.metadata = newValue }
+    }
+
+    var metadataProvider: Logger.MetadataProvider? {
+        get { base.metadataProvider }
+        set { base.metadataProvider = newValue }
     }
 
     subscript(metadataKey key: String) -> Logger.Metadata.Value? {

@@ -12,21 +12,26 @@ extension Gateway {
     public func reload(_ configuration: GatewayConfiguration) {
         let begin = ContinuousClock.now
         let running = active.withLockedValue { $0.settings }
-        let changes = configuration.settings.changes(from: running)
+        var (wanted, failed) = (configuration.settings, [GatewayError]())
+        do throws(GatewayError) { try wanted.readToken() } catch {
+            failed.append(error)
+            (wanted.adminToken, wanted.adminTokenFile) = (running.adminToken, running.adminTokenFile)
+        }
         var settings = running
         var (taken, late): ([GatewaySetting], [GatewaySetting]) = ([], [])
-        for change in changes {
-            // TLS cannot be turned on or off while the listener runs, and neither can the access log.
+        for change in wanted.changes(from: running) {
+            // TLS cannot be turned on or off while the listener runs.
             let isSwitch: Bool =
                 switch change {
-                case .certificate, .privateKey: (configuration.settings.certificate == nil) != (certificate == nil)
-                case .accessLog: (configuration.settings.accessLog == .off) != (log == nil)
+                case .certificate, .privateKey: (wanted.certificate == nil) != (certificate == nil)
                 default: false
                 }
             if change.isReloadable, !isSwitch { taken.append(change) } else { late.append(change) }
         }
-        for setting in taken { settings.take(setting, from: configuration.settings) }
-        let failed = reloadFiles(&settings, running, &taken)
+        for setting in taken { settings.take(setting, from: wanted) }
+        if wanted.adminTokenFile != nil { taken.nameTokenFile() }
+        failed += reloadFiles(&settings, running, &taken)
+        applyLimits(of: settings)
         let next = ActiveConfiguration(settings, configuration.routes, cache, client, drainState)
         active.withLockedValue { $0 = next }
         watch.setOrigins(configuration.routes.origins)
@@ -83,14 +88,25 @@ extension Gateway {
             // Settings that do not concern the file are applied nevertheless.
             _ = client.reload(UpstreamClient.Options(settings, trusting: client.options.trustRoots))
         }
-        if taken.contains(.accessLog), let path = AccessLog.path(settings.accessLog) {
-            do { try log?.open(path) } catch {
-                failed.append(.accessLog(path, error))
+        log.change(to: AccessLogLayout(settings))
+        if taken.contains(.accessLog) {
+            let path = AccessLog.path(settings.accessLog)
+            do { try log.open(path) } catch {
+                failed.append(.accessLog(path ?? "-", error))
                 settings.accessLog = running.accessLog
                 taken.removeAll { $0 == .accessLog }
             }
         }
         return failed
+    }
+
+    /// Changes the limits of connections, memory and temporary files, and the name.
+    private func applyLimits(of settings: GatewaySettings) {
+        listener.setLimits(Listener.Limits(settings))
+        addressLimit.setLimit(settings.connectionsPerAddress)
+        cache.inFlight.setLimit(settings.bodiesInFlight)
+        client.spools.setLimits(SpoolSpace.Limits(settings))
+        cache.rename(settings.name)
     }
 
     private func warnOfBodies(_ routes: RouteTable) {
@@ -106,5 +122,13 @@ extension Gateway {
 
     private static func list(_ settings: [GatewaySetting]) -> String {
         settings.map(\.rawValue).joined(separator: ", ")
+    }
+}
+
+extension [GatewaySetting] {
+    /// Names the file of the token in place of the token that was read from it.
+    fileprivate mutating func nameTokenFile() {
+        guard let index = firstIndex(of: .adminToken) else { return }
+        if contains(.adminTokenFile) { remove(at: index) } else { self[index] = .adminTokenFile }
     }
 }

@@ -11,6 +11,7 @@ import NIOPosix
 import NIOSSL
 import OpenMetrics
 public import ServiceLifecycle
+public import Tracing
 
 /// A response cache in front of APIs in any language: a reverse proxy.
 ///
@@ -31,32 +32,39 @@ public final class Gateway: Sendable {
     let client: UpstreamClient
     let watch: OriginWatch
     let certificate: ServerCertificate?
-    let log: AccessLog?
+    let log: AccessLog
     let logger: Logger
     /// The size of the largest entry that the store accepts, as far as is known.
     let entryLimit: ByteCount
     let drainState: DrainState
     let metrics: GatewayMetrics
-    private let listener: Listener
+    let listener: Listener
+    let addressLimit: AddressLimit
 
     /// Creates a gateway, ready to be run.
     /// - Parameters:
     ///   - store: The store of the responses.
+    ///   - tracer: The tracer of the gateway's spans; nil for the one that was bootstrapped. With a tracer, hits are
+    ///     not answered on the event loop.
     ///   - clock: The clock that gives the time.
     ///   - onRunning: Called when the listener accepts connections, with its channel.
-    /// - Throws: `GatewayError` if a certificate or the access log cannot be used.
+    ///   - onStep: Called when the gateway accepts connections, and when it begins each step of stopping.
+    /// - Throws: `GatewayError` if a certificate, the file of the token or the access log cannot be used.
     public init(
         _ configuration: GatewayConfiguration,
         store: any CacheStore,
+        tracer: (any Tracer)? = nil,
         logger: Logger,
         clock: WallClock = .system,
-        onRunning: @escaping @Sendable (any Channel) async -> Void = { _ in }
+        onRunning: @escaping @Sendable (any Channel) async -> Void = { _ in },
+        onStep: @escaping @Sendable (GatewayStep) -> Void = { _ in }
     ) throws {
-        let settings = configuration.settings
+        var settings = configuration.settings
+        try settings.readToken()
         let group = MultiThreadedEventLoopGroup.singleton
         // A client must be shut down once it is created, so everything that can fail comes before it.
         let certificate = try settings.certificate.map { files throws(GatewayError) in try ServerCertificate(files) }
-        let log = try AccessLog(settings.accessLog, clock: clock, logger: logger)
+        let log = try AccessLog(settings, clock: clock, logger: logger)
         let metrics = MetricsSystem.factory as? MetricsRegistry ?? MetricsRegistry(forwardingTo: MetricsSystem.factory)
         let gatewayMetrics = GatewayMetrics(metrics)
         let watch = OriginWatch(clock: clock, logger: logger, metrics: metrics)
@@ -67,6 +75,7 @@ public final class Gateway: Sendable {
             name: settings.name,
             limits: CacheLimits(bodiesInFlight: settings.bodiesInFlight),
             metrics: metrics,
+            tracer: tracer,
             logger: logger,
             clock: clock
         )
@@ -81,27 +90,40 @@ public final class Gateway: Sendable {
         let active = NIOLockedValueBox(
             ActiveConfiguration(settings, configuration.routes, cache, client, drainState)
         )
-        let options = Listener.Options(settings, certificate, active, logger)
+        let addressLimit = AddressLimit(limit: settings.connectionsPerAddress, logger: logger) { peer in
+            active.withLockedValue { $0.settings.trustedProxies }.contains(peer)
+        }
+        var options = Listener.Options(addresses: [settings.listen], addressLimit: addressLimit)
+        options.adminAddress = settings.adminListen
+        options.inherited = configuration.sockets
+        if let certificate { options.tls = { certificate.context } }
+        options.readProxyProtocol(by: active, logger)
         let responder = GatewayResponder(
             cache: cache,
             clock: clock,
             client: client,
             readers: SlowReaders(cache.inFlight, grace: TimeAmount(settings.clientRateTime), logger: logger),
             active: active,
-            log: log,
+            tracing: CacheTracing(tracer),
+            requests: RequestLog(
+                access: log,
+                ids: RequestIDs(),
+                metrics: RequestMetrics(metrics),
+                logger: logger
+            ),
             scheme: settings.certificate == nil ? "http" : "https",
-            name: settings.name,
-            via: "1.1 \(settings.name)-\(String(UInt32.random(in: .min ... .max), radix: 36))",
             logger: logger
         )
         listener = Listener(
             options,
+            Listener.Limits(settings),
             responder: responder,
             stopping: drainState,
             on: group,
             clock: clock,
             logger: logger,
-            onRunning: onRunning
+            onRunning: onRunning,
+            onStep: onStep
         )
         self.cache = cache
         self.active = active
@@ -113,8 +135,9 @@ public final class Gateway: Sendable {
         self.drainState = drainState
         self.metrics = gatewayMetrics
         gatewayMetrics.collect(from: listener)
+        self.addressLimit = addressLimit
         self.entryLimit = max(store.entryLimit, CacheEntry.limit(forBodiesOf: configuration.routes.bodyLimit))
-        self.services = [log as (any Service)?, client, cache, listener].compactMap(\.self)
+        self.services = [log, client, cache, listener]
     }
 
     /// One line for the person who starts the gateway, if its admin routes answer no client; nil if they answer some.
@@ -130,48 +153,44 @@ public final class Gateway: Sendable {
     public func hurry() { listener.hurry() }
 
     /// Opens the access log again, after a log rotation has moved it away.
-    public func reopenLog() { log?.reopen() }
+    public func reopenLog() { log.reopen() }
 }
 
 extension Listener.Options {
-    /// Creates the options that the settings describe: HTTP/1.1, or, with a certificate, HTTP/2 and HTTP/1.1 over TLS.
-    fileprivate init(
-        _ settings: GatewaySettings,
-        _ certificate: ServerCertificate?,
-        _ active: NIOLockedValueBox<ActiveConfiguration>,
-        _ logger: Logger
-    ) {
-        self.init(addresses: [settings.listen])
-        adminAddress = settings.adminListen
-        connectionLimit = settings.clientConnections
-        drainDelay = settings.drainDelay
-        drainTimeout = settings.drainTimeout
-        idleTimeout = settings.clientIdleTimeout
-        rate = {
-            let settings = active.withLockedValue { $0.settings }
-            return ClientRate(settings.clientRate.bytes, over: TimeAmount(settings.clientRateTime))
-        }
-        headerLimit = settings.headerLimit.bytes
-        allowsHalfClose = settings.halfClose == .allow
-        if let certificate { tls = { certificate.context } }
-        let isProxy: @Sendable (IPAddress) -> Bool = { peer in
-            active.withLockedValue { $0.settings.trustedProxies }.contains(peer)
-        }
-        addressLimit = settings.connectionsPerAddress.map { AddressLimit(limit: $0, logger: logger, isProxy: isProxy) }
-        guard settings.expectsProxyProtocol else { return }
-        let limit = min(settings.clientIdleTimeout, .seconds(10))
+    /// Has connections from trusted proxies begin with a header of the PROXY protocol, as long as the settings say so.
+    fileprivate mutating func readProxyProtocol(by active: NIOLockedValueBox<ActiveConfiguration>, _ logger: Logger) {
         firstHandlers = { [addressLimit] connection in
+            let settings = active.withLockedValue { $0.settings }
             // Only trusted proxies may send the header of the PROXY protocol; from other peers it is refused, as it is
             // not HTTP.
-            guard let peer = connection.address?.ipAddress.flatMap({ IPAddress($0) }), isProxy(peer) else { return [] }
+            guard settings.expectsProxyProtocol,
+                let peer = connection.address?.ipAddress.flatMap({ IPAddress($0) }),
+                settings.trustedProxies.contains(peer)
+            else { return [] }
+            let limit = min(settings.clientIdleTimeout, .seconds(10))
             return [ProxyProtocolHandler(connection, limit: TimeAmount(limit), addressLimit, logger)]
         }
     }
 }
 
+extension Listener.Limits {
+    /// Creates the limits that the settings describe.
+    init(_ settings: GatewaySettings) {
+        self.init(
+            connections: settings.clientConnections,
+            drainDelay: settings.drainDelay,
+            drainTimeout: settings.drainTimeout,
+            idleTimeout: settings.clientIdleTimeout,
+            rate: ClientRate(settings.clientRate.bytes, over: TimeAmount(settings.clientRateTime)),
+            headerLimit: settings.headerLimit.bytes,
+            allowsHalfClose: settings.halfClose == .allow
+        )
+    }
+}
+
 extension SpoolSpace.Limits {
     /// Creates the limits that the settings describe.
-    fileprivate init(_ settings: GatewaySettings) {
+    init(_ settings: GatewaySettings) {
         self.init(
             message: settings.spoolLimit.bytes,
             disk: settings.spoolSpace.bytes,
@@ -202,11 +221,13 @@ extension UpstreamClient.Options {
 }
 
 extension AccessLog {
-    /// Creates the log that the setting describes; nil if it is off.
-    fileprivate convenience init?(_ setting: GatewaySettings.AccessLog, clock: WallClock, logger: Logger) throws {
-        guard let path = Self.path(setting) else { return nil }
-        do { try self.init(path: path, clock: clock, logger: logger) } catch let error as IOError {
-            throw GatewayError.accessLog(path, error)
+    /// Creates the log that the settings describe.
+    fileprivate convenience init(_ settings: GatewaySettings, clock: WallClock, logger: Logger) throws {
+        let path = Self.path(settings.accessLog)
+        do {
+            try self.init(path: path, as: AccessLogLayout(settings), clock: clock, logger: logger)
+        } catch let error as IOError {
+            throw GatewayError.accessLog(path ?? "-", error)
         }
     }
 }

@@ -41,7 +41,7 @@ enum EntryCodec {
 
     private static let magic: UInt32 = 0x4C52_4452
     private static let lengthOffset = 5
-    private static let checksumSize = 8
+    static let checksumSize = 8
 
     /// The reason why a value is not the entry that was asked for.
     enum Defect: Error, Hashable {

@@ -1,10 +1,12 @@
 import CoreMetrics
+import Larder
 import Logging
 import Metrics
 import NIOConcurrencyHelpers
 import NIOCore
 import OpenMetrics
 import RedisClient
+import Tracing
 
 /// A sender of commands that protects requests from a Redis that does not answer: it waits for at most a timeout that
 /// adapts to recent replies (`AdaptiveTimeout`), and sends nothing while Redis is known to be away.
@@ -13,6 +15,7 @@ final class Failsafe: Sendable {
     private let breaker: NIOLockedValueBox<Breaker>
     private let transitions: NIOLockedValueBox<RedisTransitions>
     private let metrics: RedisMetrics
+    private let tracing: CacheTracing
     private let logger: Logger
 
     /// Creates a sender of commands.
@@ -22,12 +25,14 @@ final class Failsafe: Sendable {
         breaker: Breaker,
         quiet: Duration,
         metrics: RedisMetrics,
+        tracing: CacheTracing,
         logger: Logger
     ) {
         self.client = client
         self.breaker = NIOLockedValueBox(breaker)
         self.transitions = NIOLockedValueBox(RedisTransitions(quiet: quiet))
         self.metrics = metrics
+        self.tracing = tracing
         self.logger = logger
         metrics.isAvailable.record(0)
     }
@@ -47,7 +52,9 @@ final class Failsafe: Sendable {
         }
         do throws(RedisError) {
             let sent = NIODeadline.now()
-            let replies = try await client.pipeline(commands, timeout: .adaptive)
+            let replies = try await traced(commands) { () throws(RedisError) in
+                try await client.pipeline(commands, timeout: .adaptive)
+            }
             metrics.roundTrip.recordNanoseconds((.now() - sent).nanoseconds)
             if replies.isLate {
                 metrics.failed("late")
@@ -72,13 +79,32 @@ final class Failsafe: Sendable {
         }
     }
 
+    /// Sends commands in a span.
+    private func traced<Replies>(
+        _ commands: [RedisCommand],
+        _ send: () async throws(RedisError) -> Replies
+    ) async throws(RedisError) -> Replies {
+        guard tracing.isOn else { return try await send() }
+        let result = await tracing.span("redis", ofKind: .client) { span in
+            span?.attributes["db.system.name"] = "redis"
+            span?.attributes["db.operation.batch.size"] = commands.count
+            do throws(RedisError) { return Result<Replies, RedisError>.success(try await send()) } catch {
+                span?.recordError(error)
+                return .failure(error)
+            }
+        }
+        return try result.get()
+    }
+
     /// Sends invalidations, and waits for their replies for at most `timeout`.
     ///
     /// The breaker does not count here: it is for reads, which can do without Redis. An invalidation is sent whatever
     /// state the breaker is in, and a late one does not open the breaker.
     func deliver(_ commands: [RedisCommand], within timeout: Duration) async throws(RedisError) -> [RESPValue] {
         do throws(RedisError) {
-            let replies = try await client.pipeline(commands, deadline: timeout)
+            let replies = try await traced(commands) { () throws(RedisError) in
+                try await client.pipeline(commands, deadline: timeout)
+            }
             inspect(replies, to: commands)
             return replies
         } catch {

@@ -52,6 +52,13 @@ struct RedisNames: Sendable {
         return prefix + key.description
     }
 
+    /// Returns the cache key of an entry in Redis; nil if the key in Redis is not that of an entry.
+    func key(ofEntry name: String) -> CacheKey? {
+        guard name.hasPrefix(prefix), let key = CacheKey(String(name.dropFirst(prefix.count))), entry(key) == name
+        else { return nil }
+        return key
+    }
+
     /// The pattern for `SCAN` that the keys of all entries match, and hardly any other key. Characters that have a
     /// meaning in a pattern are escaped.
     var entryPattern: String {

@@ -82,9 +82,9 @@ extension RedisStore {
         return try? values.map { try $0.integer() }
     }
 
-    /// Sends one step of a count, up to three times if its reply is late: one late step of a hundred should not lose
-    /// the count.
-    private func askRepeatedly(_ command: RedisCommand) async -> RESPValue? {
+    /// Sends one step of a walk through the keys, up to three times if its reply is late: one late step of a hundred
+    /// should not lose the count.
+    func askRepeatedly(_ command: RedisCommand) async -> RESPValue? {
         for _ in 0..<3 {
             if let reply = await failsafe.ask([command])?.first { return reply }
         }
@@ -92,10 +92,10 @@ extension RedisStore {
     }
 
     /// The most work of one step of a count, in the unit of its script: about a millisecond of Redis.
-    private static var workPerStep: Int64 { 2_000 }
+    static var workPerStep: Int64 { 2_000 }
     /// The most work of counting the variants of one key, in the same unit. The script may do ten times as much: 64
     /// variants with 1,000 tags each.
-    private static var workPerKey: Int64 { 10_000 }
+    static var workPerKey: Int64 { 10_000 }
 
     /// Returns the number of variants under a key that are neither expired nor invalidated; nil if Redis does not reply
     /// with it.

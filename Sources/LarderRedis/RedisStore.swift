@@ -6,6 +6,7 @@ import NIOConcurrencyHelpers
 package import NIOCore
 package import RedisClient
 import ServiceLifecycle
+public import Tracing
 
 /// A store in a Redis server, which several processes share together with one invalidation log.
 ///
@@ -95,13 +96,21 @@ public final class RedisStore: CacheStore {
         _ url: String,
         options: Options = Options(),
         metrics: any MetricsFactory = MetricsSystem.factory,
+        tracer: (any Tracer)? = nil,
         logger: Logger = Logger(label: "larder"),
         clock: WallClock = .system
     ) throws(RedisStoreError) {
         do throws(RedisError) {
             var configuration = try RedisConfiguration(url: url)
             configuration.connections = max(1, options.connections)
-            try self.init(configuration, options: options, metrics: metrics, logger: logger, clock: clock)
+            try self.init(
+                configuration,
+                options: options,
+                metrics: metrics,
+                tracer: tracer,
+                logger: logger,
+                clock: clock
+            )
         } catch {
             throw RedisStoreError(error.message)
         }
@@ -111,6 +120,7 @@ public final class RedisStore: CacheStore {
         _ configuration: RedisConfiguration,
         options: Options,
         metrics: any MetricsFactory = MetricsSystem.factory,
+        tracer: (any Tracer)? = nil,
         logger: Logger,
         clock: WallClock = .system,
         eventLoopGroup: (any EventLoopGroup)? = nil
@@ -144,6 +154,7 @@ public final class RedisStore: CacheStore {
             ),
             quiet: options.retryPause * 10,
             metrics: self.metrics,
+            tracing: CacheTracing(tracer),
             logger: logger
         )
         delivery = InvalidationDelivery(

@@ -10,7 +10,7 @@ extension Scripts {
     /// epoch of the log in which all of them were read; nil if there is no entry, or none that can be read. `put(entry,
     /// high, low, variants)` writes the list, or removes the entry if the list is empty. `drop(entry, variant)` removes
     /// a variant, but not its line in the list.
-    private static let list = """
+    static let list = """
         local function list(entry)
           if redis.call('TYPE', entry).ok ~= 'hash' then return nil end
           local text = redis.call('HGET', entry, 'm') or ''
@@ -192,18 +192,14 @@ extension Scripts {
     /// digest.
     private static let tableCost = 8
 
-    /// The script that counts the variants of entries that are neither expired nor invalidated. It reads no response,
-    /// and stops after the work that one step may have: 1 for each entry, each variant in a list and each scope, and
-    /// ``tableCost`` for each scope whose version is in a table.
+    /// The beginning of a script that compares entries with the log: the function `is_valid(entry, variant, most)`,
+    /// which returns true for a variant that is neither expired nor invalidated, and its scopes as text. It counts the
+    /// work in `work`, and gives up beyond `most`.
     ///
-    /// An entry that the work does not suffice for is left for the next step, unless it is the first. The first may
-    /// take ten times as much; variants that are left by then are not counted.
-    ///
-    /// Keys: log, entries…; arguments: the time now (milliseconds), the most work, 1 if one variant of each entry is
-    /// enough. The reply has a number for each entry, for the first at least.
-    static let countValid = RedisScript(
+    /// Keys: log, entries…; the first two arguments are the time now (milliseconds) and the most work.
+    static let validity =
         "#!lua flags=no-writes,allow-oom\n" + logState + version + list + """
-            local log, now, limit, isOneEnough = KEYS[1], tonumber(ARGV[1]), tonumber(ARGV[2]), ARGV[3] == '1'
+            local log, now, limit = KEYS[1], tonumber(ARGV[1]), tonumber(ARGV[2])
             local s = logState(log)
             local epoch1, epoch2, floor = tonumber(s[1]), tonumber(s[2]), tonumber(s[4])
             local work = 0
@@ -224,9 +220,23 @@ extension Scripts {
                 end
                 if work > most then return false end
               end
-              return #scopes > 0
+              return #scopes > 0, text
             end
-            local counts = {}
+
+            """
+
+    /// The script that counts the variants of entries that are neither expired nor invalidated. It reads no response,
+    /// and stops after the work that one step may have: 1 for each entry, each variant in a list and each scope, and
+    /// ``tableCost`` for each scope whose version is in a table.
+    ///
+    /// An entry that the work does not suffice for is left for the next step, unless it is the first. The first may
+    /// take ten times as much; variants that are left by then are not counted.
+    ///
+    /// Keys: log, entries…; arguments: the time now (milliseconds), the most work, 1 if one variant of each entry is
+    /// enough. The reply has a number for each entry, for the first at least.
+    static let countValid = RedisScript(
+        validity + """
+            local isOneEnough, counts = ARGV[3] == '1', {}
             for i = 2, #KEYS do
               if work >= limit and i > 2 then break end
               local most = i == 2 and 10 * limit or limit

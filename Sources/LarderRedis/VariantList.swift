@@ -80,7 +80,7 @@ extension VariantList {
 
 extension VariantList.Variant {
     /// Creates a variant from its line; nil if the line is not that of a variant.
-    fileprivate init?(_ line: Substring.UTF8View) {
+    init?(_ line: Substring.UTF8View) {
         let words = line.split(separator: UInt8(ascii: " "), omittingEmptySubsequences: false)
         guard words.count == 6, words[0].starts(with: "v:".utf8), let number: UInt64 = VariantList.number(words[1]),
             let storedUntil: Int64 = VariantList.number(words[2]), let size: Int = VariantList.number(words[3]),

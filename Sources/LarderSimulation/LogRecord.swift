@@ -39,6 +39,8 @@ package struct LogBatch: Sendable {
     package var records: [LogRecord] = []
     /// The targets of the records; empty unless a simulated store needs them.
     package var targets: [String] = []
+    /// The hosts of the records, empty for those without one; empty unless they are asked for.
+    package var hosts: [String] = []
 }
 
 /// The counts of a log that do not depend on a store.

@@ -15,6 +15,8 @@ package struct ReadingOptions: Sendable {
     package var ignoredParameters: [NamePattern] = []
     /// True if the simulated stores need the targets of requests.
     package var readsTargets = false
+    /// True if the hosts of requests are needed.
+    package var readsHosts = false
 
     package init() {}
 }
@@ -80,6 +82,7 @@ struct RecordBuilder {
         } else if options.readsTargets {
             batch.targets.append("")
         }
+        if options.readsHosts { batch.hosts.append(Self.text(fields.host, line)) }
         batch.records.append(record)
     }
 
@@ -104,7 +107,7 @@ struct RecordBuilder {
         if fields.isRow { return (.load, options.rowLifetime) }
         let status = fields.status ?? 0
         let method = Self.text(fields.method, line)
-        guard !fields.target.isEmpty else {
+        guard !fields.target.isEmpty, !isForGateway(fields, line) else {
             totals.others += 1
             return (.bypass, nil)
         }
@@ -135,6 +138,12 @@ struct RecordBuilder {
         case .none: return (isHead || isPart ? .peek : .load, options.lifetime)
         case .some(let lifetime): return (isHead || isPart ? .peek : .load, lifetime)
         }
+    }
+
+    /// Returns true for a request to the admin routes of a gateway, which are in its log, too.
+    private func isForGateway(_ fields: LogFields, _ line: ArraySlice<UInt8>) -> Bool {
+        guard case .place(let place) = fields.target else { return false }
+        return line[place].starts(with: "/-/larder/".utf8)
     }
 
     /// Returns the lifetime that a value of `Cache-Control` declares to a shared cache.

@@ -33,9 +33,11 @@ package enum ErrorText {
         let descriptor = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC)
         guard descriptor >= 0 else { return text(ofCode: errno) }
         defer { close(descriptor) }
-        var status = stat()
-        guard fstat(descriptor, &status) == 0 else { return text(ofCode: errno) }
-        return status.st_mode & S_IFMT == S_IFDIR ? text(ofCode: EISDIR) : nil
+        do throws(IOError) {
+            return try FileStatus(of: descriptor).isFolder ? text(ofCode: EISDIR) : nil
+        } catch {
+            return text(ofCode: error.errnoCode)
+        }
     }
 
     private static let unknownHost = "the host name cannot be resolved"

@@ -51,4 +51,27 @@ import Testing
         let now = Self.generatedAt.advanced(by: .seconds(age))
         #expect(Self.lifetimes(fresh: fresh).isBarelyStale(at: now) == expected)
     }
+
+    @Test func `Ending freshness moves the stale windows to now, and no time is later than before`() {
+        func moment(_ seconds: Int) -> Timestamp { Self.generatedAt.advanced(by: .seconds(seconds)) }
+        let lifetimes = Self.lifetimes(fresh: 60, revalidating: 30)
+        let ended = lifetimes.endingFreshness(at: moment(10))
+        #expect(ended.freshUntil == moment(10) && ended.staleWhileRevalidateUntil == moment(40))
+        #expect(ended.staleIfErrorUntil == moment(10))
+        // It may be served for as long as it is stored if the origin cannot be reached, as before.
+        #expect(ended.staleIfUnreachableUntil == lifetimes.storedUntil && ended.storedUntil == lifetimes.storedUntil)
+        #expect(ended.generatedAt == lifetimes.generatedAt && ended.age(at: moment(10)) == 10)
+        #expect(ended.endingFreshness(at: moment(20)) == ended)
+        #expect(lifetimes.endingFreshness(at: moment(60)) == lifetimes)
+        let short = Lifetimes(
+            generatedAt: moment(0),
+            freshUntil: moment(60),
+            staleWhileRevalidateUntil: moment(60),
+            staleIfErrorUntil: moment(90),
+            staleIfUnreachableUntil: moment(90),
+            storedUntil: moment(600),
+            source: .rules
+        ).endingFreshness(at: moment(0))
+        #expect(short.staleIfErrorUntil == moment(30) && short.staleIfUnreachableUntil == moment(30))
+    }
 }

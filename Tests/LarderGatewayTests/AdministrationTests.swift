@@ -31,6 +31,17 @@ import Testing
         }
     }
 
+    @Test func `The dashboard is at the admin prefix, and needs no token`() async throws {
+        try await Self.serving(token: "a-token-that-is-long-enough") { gateway, origin in
+            for path in ["/-/larder", "/-/larder/", "/-/larder?a=b"] {
+                let page = try await gateway.send("GET", path)
+                #expect(page.status == 200 && page["Content-Type"] == "text/html; charset=utf-8")
+                #expect(page.text.hasPrefix("<!DOCTYPE html>"))
+            }
+            #expect(origin.requests.isEmpty)
+        }
+    }
+
     @Test func `The health of the origins needs the token`() async throws {
         try await Self.serving(token: "a-token-that-is-long-enough") { gateway, origin in
             let path = "/-/larder/health/origins"

@@ -150,6 +150,34 @@ import Testing
         }
     }
 
+    @Test func `The health checks of the deployment page do what they say`() async throws {
+        let commands = try Self.commands(in: "docs/deployment.md").filter { $0.program == "larder" }
+        #expect(commands.count >= 3)
+        let port = try FreePort.take()
+        let program = try ProgramProcess.path(of: "larder")
+        let replacements = [
+            "127.0.0.1:8000": "127.0.0.1:\(port)",
+            "larder health": "LARDER_LISTEN=127.0.0.1:\(port) '\(program)' health",
+        ]
+        let arguments = ["serve", "--origin", "http://127.0.0.1:9", "--listen", "127.0.0.1:\(port)"]
+        try await ProgramProcess.run("larder", arguments) { gateway in
+            try await gateway.listens(on: port)
+            for command in commands { try await Self.check(command, replacements) }
+        }
+    }
+
+    @Test func `The systemd units are valid, and the program runs under socket activation`() async throws {
+        let script = PackageFolder.root.appending(path: "Operators/systemd/check.sh").path
+        let path = ProcessInfo.processInfo.environment["PATH"] ?? "/usr/bin:/bin"
+        let arguments = [script, try ProgramProcess.path(of: "larder")]
+        try await ProgramProcess.run("/usr/bin/env", ["bash"] + arguments, environment: ["PATH": path]) { script in
+            let status = try await script.status()
+            // Without a tool, the script says which one is missing.
+            let isIncomplete = status == 2 && script.output.contains("because this is missing")
+            #expect(status == 0 || isIncomplete, "\(script.output)")
+        }
+    }
+
     @Test func `The commands of the Redis page do what they say`() async throws {
         let commands = try Self.commands(in: "docs/redis.md").filter { $0.program == "redis-cli" }
         #expect(commands.count > 3)

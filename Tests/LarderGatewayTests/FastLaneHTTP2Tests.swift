@@ -1,7 +1,9 @@
+import HTTPCaching
 import HTTPTypes
 import HummingbirdCore
 import LarderHummingbird
 import LarderTestSupport
+import NIOConcurrencyHelpers
 import NIOCore
 import NIOEmbedded
 import NIOHPACK
@@ -117,7 +119,8 @@ import Testing
     private static let response = ServedResponse(
         head: HTTPResponse(status: .ok, headerFields: [.contentLength: "4"]),
         body: ByteBuffer(string: "body"),
-        entry: nil
+        entry: nil,
+        status: CacheStatus(cache: "Test", .hit)
     )
 
     private static let head = HTTPRequestPart.head(
@@ -163,15 +166,18 @@ import Testing
     }
 }
 
-/// A responder that has one response, or none.
+/// A responder that has one response, or none, and the records that were completed.
 private struct FixedResponder: ClientResponder {
     let response: ServedResponse?
+    let records = NIOLockedValueBox<[RequestRecord]>([])
 
     func respond(to request: ClientRequest, _ writer: consuming ResponseWriter) async throws {}
 
     func respond(
         to refusal: RequestRefusal,
+        receivedAt: NIODeadline,
         by connection: ClientConnection,
+        _ presence: ClientPresence,
         _ writer: consuming ResponseWriter
     ) async throws {}
 
@@ -182,16 +188,33 @@ private struct FixedResponder: ClientResponder {
     func `repeat`(
         _ response: KnownResponse,
         to head: HTTPRequestHead,
+        receivedAt: NIODeadline,
         on connection: ClientConnection
-    ) -> EncodedResponse? { nil }
+    ) -> ImmediateResponse<EncodedResponse>? { nil }
 
     func respondAtOnce(
         to request: HTTPRequest,
         readFrom head: HTTPRequestHead,
+        receivedAt: NIODeadline,
         on connection: ClientConnection
-    ) -> EncodedResponse? { nil }
+    ) -> ImmediateResponse<EncodedResponse>? { nil }
 
-    func respondAtOnce(to request: HTTPRequest, on connection: ClientConnection) -> ServedResponse? { response }
+    func respondAtOnce(
+        to request: HTTPRequest,
+        receivedAt: NIODeadline,
+        on connection: ClientConnection
+    ) -> ImmediateResponse<ServedResponse>? {
+        response.map { response in
+            var record = RequestRecord(.read(request, .http2), from: .peer(connection), at: receivedAt)
+            record.noteHit(status: 200, bytes: response.body?.readableBytes ?? 0, age: nil)
+            return ImmediateResponse(response: response, record: record)
+        }
+    }
+
+    func complete(_ record: consuming RequestRecord, at now: NIODeadline) {
+        let record = record
+        records.withLockedValue { $0.append(record) }
+    }
 
     func holder(of response: EncodedResponse, on connection: ClientConnection) -> (any Sendable)? { nil }
 }
@@ -228,7 +251,8 @@ private struct StreamRequest: Sendable {
             if let content { try await stream.send(ByteBuffer(string: content), ends: true) }
             return try await stream.answer()
         }
-        let lines = answer.fields.map { "\($0.name): \($0.value)" }
+        // Errors of a gateway have the ID of the request, which differs.
+        let lines = answer.fields.filter { $0.name != "x-request-id" }.map { "\($0.name): \($0.value)" }
         return lines.joined(separator: "\n") + "\n\n" + answer.text
     }
 }

@@ -7,6 +7,7 @@ import NIOCore
 import ServiceLifecycle
 import TestHelpers
 import Testing
+import Tracing
 
 /// A gateway that runs for the time of one test.
 struct RunningGateway: Sendable {
@@ -29,6 +30,7 @@ struct RunningGateway: Sendable {
         options: [String: String] = [:],
         clock: WallClock = .system,
         routes: RouteTable? = nil,
+        tracer: (any Tracer)? = nil,
         logger: Logger = .quiet,
         adminAccess: GatewaySettings.AdminAccess? = .loopback,
         configure: (inout GatewaySettings) -> Void = { _ in },
@@ -53,7 +55,8 @@ struct RunningGateway: Sendable {
         let (ports, announce) = AsyncStream.makeStream(of: (Int, Int?).self)
         let listening = NIOLockedValueBox<[any Channel]>([])
         let count = configuration.settings.adminListen == nil ? 1 : 2
-        let gateway = try Gateway(configuration, store: store, logger: logger, clock: clock) { channel in
+        let gateway = try Gateway(configuration, store: store, tracer: tracer, logger: logger, clock: clock) {
+            channel in
             let all = listening.withLockedValue { channels in
                 channels.append(channel)
                 return channels

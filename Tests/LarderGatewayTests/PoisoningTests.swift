@@ -41,7 +41,13 @@ import Testing
         var request = HTTPRequest(method: .get, scheme: "http", authority: "a.example", path: "/")
         request.headerFields = [.xForwardedFor: "10.0.0.1", .xRealIP: "10.0.0.1"]
         let sender = Sender(request, peer: nil, scheme: "http", trusting: TrustedProxies())
-        let forwarded = ForwardedFields(sender: sender, scheme: "http", authority: "a.example", via: "1.1 test")
+        let forwarded = ForwardedFields(
+            sender: sender,
+            scheme: "http",
+            authority: "a.example",
+            via: "1.1 test",
+            requestID: "1"
+        )
         forwarded.write(to: &request)
         let fields = request.headerFields
         #expect(fields[values: .xForwardedFor] == ["unknown"] && fields[values: .xRealIP] == ["unknown"])

@@ -128,14 +128,14 @@ import Testing
                 #expect(log.lines("need a restart").isEmpty)
                 settings.listen = ListenAddress(host: "127.0.0.1", port: 1)
                 settings.memoryLimit = .mebibytes(1)
-                settings.name = "Other"
+                settings.variantLimit = 3
                 settings.certificate = .init(certificate: "/no/such", privateKey: "/no/such")
                 for _ in 0..<2 {
                     gateway.gateway.reload(GatewayConfiguration(settings: settings))
                     #expect(
                         log.lines.last
-                            == "warning Settings that changed need a restart settings=listen, memory-limit, certificate, "
-                            + "private-key, name"
+                            == "warning Settings that changed need a restart settings=listen, memory-limit, "
+                            + "variant-limit, certificate, private-key"
                     )
                 }
                 #expect(log.lines("need a restart").count == 2)

@@ -160,7 +160,7 @@ import Testing
             EncodedResponse(served, head: served.head)
         }
         let (encoded, repeatable) = try #require(hit)
-        let response = try RepeatableResponse(#require(repeatable), encoded, target: "/a")
+        let response = try RepeatableResponse(#require(repeatable), encoded)
         return KnownResponse(try #require(response), under: nil)
     }
 

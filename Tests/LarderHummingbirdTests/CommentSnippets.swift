@@ -148,6 +148,22 @@ private func expectBypass(_ response: HTTPResponse) {
     #expect(response.cacheStatus?.detail == "nocache")
 }
 
+// MARK: - Administration
+
+private func administrate(_ cache: ResponseCache, _ token: BearerToken) {
+    typealias AppContext = BasicRequestContext
+    let router = Router(context: AppContext.self)
+    let warming = CacheWarming<AppContext>()
+    router.addCacheAPI(of: cache, access: .token(token), at: "larder", warming: warming)
+    // …
+    warming.send(to: router.buildResponder())  // after the last route
+    router.addCacheDashboard(of: cache, access: .token(token), at: "larder")
+}
+
+private var filter: EntryFilter {
+    EntryFilter([.init(scopes: [[.tag("posts")], [.prefix("/api")]])])  // the tag, and a path below /api
+}
+
 // MARK: - Metrics
 
 private func bootstrap() {

@@ -25,7 +25,9 @@ import Testing
         let articles = try files(below: "docs", suffix: ".md").filter { $0.contains(".docc/") }
         let modules = ["HTTPCaching", "Larder", "LarderHummingbird", "LarderRedis", "LarderTestSupport", "OpenMetrics"]
         let sources = try modules.flatMap { try files(below: "Sources/\($0)", suffix: ".swift") }
-        return try ["README.md", "docs/hummingbird.md", "docs/metrics.md", "docs/redis.md", "docs/stores.md"]
+        return try [
+            "README.md", "docs/admin.md", "docs/hummingbird.md", "docs/metrics.md", "docs/redis.md", "docs/stores.md",
+        ]
             + (articles + sources).filter { try PackageFolder.text(of: $0).contains("```swift\n") }
     }
 

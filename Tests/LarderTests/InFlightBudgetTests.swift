@@ -27,6 +27,17 @@ struct InFlightBudgetTests {
         #expect(budget.used == 100)
     }
 
+    @Test func `A limit that is lowered below what is taken refuses more until enough is given back`() {
+        let budget = InFlightBudget(limit: .bytes(100))
+        budget.charge(80)
+        budget.setLimit(.bytes(50))
+        #expect(budget.limit == 50)
+        let (first, hasRoom) = (budget.take(1), budget.hasRoom(for: 1))
+        budget.give(40)
+        let second = budget.take(10)
+        #expect(!first && !hasRoom && second && budget.used == 50)
+    }
+
     @Test func `Concurrent tasks that take and give back never exceed the limit, and leave nothing taken`() async {
         let budget = InFlightBudget(limit: .bytes(100))
         let most = await withTaskGroup(of: Int.self) { group in

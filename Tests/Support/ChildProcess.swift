@@ -22,6 +22,8 @@ final class ChildProcess: Sendable {
     /// - Parameters:
     ///   - environment: The environment of the process; nil for that of this process.
     ///   - output: The file to which standard output and standard error are appended.
+    ///   - terminal: The path of a terminal that takes the place of the standard input and outputs; nil for none.
+    ///   - descriptors: The descriptors that the process gets from number 3 on. It gets no others.
     ///   - onEnd: Called with the exit status.
     init(
         _ program: URL,
@@ -29,13 +31,17 @@ final class ChildProcess: Sendable {
         environment: [String: String]? = nil,
         directory: URL? = nil,
         output: String = "/dev/null",
+        terminal: String? = nil,
+        descriptors: [CInt] = [],
         onEnd: @escaping @Sendable (Int32) -> Void = { _ in }
     ) throws {
         pid = try Self.spawn(
             [program.path] + arguments,
             (environment ?? ProcessInfo.processInfo.environment).map { "\($0)=\($1)" },
             directory?.path,
-            output
+            output,
+            terminal,
+            descriptors
         )
         end.enter()
         Thread.detachNewThread { [self] in
@@ -75,7 +81,9 @@ final class ChildProcess: Sendable {
         _ arguments: [String],
         _ environment: [String],
         _ directory: String?,
-        _ output: String
+        _ output: String,
+        _ terminal: String?,
+        _ descriptors: [CInt]
     ) throws -> pid_t {
         #if canImport(Darwin)
             var actions: posix_spawn_file_actions_t?
@@ -90,14 +98,27 @@ final class ChildProcess: Sendable {
             posix_spawn_file_actions_destroy(&actions)
             posix_spawnattr_destroy(&attributes)
         }
-        posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0)
-        posix_spawn_file_actions_addopen(&actions, 1, output, O_WRONLY | O_CREAT | O_APPEND, 0o600)
+        if let terminal {
+            // The first terminal that the leader of a session opens is the one that sends it signals.
+            posix_spawn_file_actions_addopen(&actions, 0, terminal, O_RDWR, 0)
+            posix_spawn_file_actions_adddup2(&actions, 0, 1)
+        } else {
+            posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0)
+            posix_spawn_file_actions_addopen(&actions, 1, output, O_WRONLY | O_CREAT | O_APPEND, 0o600)
+        }
         posix_spawn_file_actions_adddup2(&actions, 1, 2)
+        // Copies with large numbers, so that none of them is the number that another one gets.
+        let copies = descriptors.map { fcntl($0, F_DUPFD_CLOEXEC, 64) }
+        defer { for copy in copies { close(copy) } }
+        for (index, copy) in copies.enumerated() {
+            guard copy >= 0 else { throw Unusable(description: "a descriptor cannot be copied: error \(errno)") }
+            posix_spawn_file_actions_adddup2(&actions, copy, 3 + CInt(index))
+        }
         #if canImport(Darwin)
             if let directory { posix_spawn_file_actions_addchdir_np(&actions, directory) }
         #else
             if let directory { try Self.addChdir(&actions, directory) }
-            try Self.addCloseFrom(&actions, 3)
+            try Self.addCloseFrom(&actions, 3 + CInt(descriptors.count))
         #endif
         // The threads of this process block signals, and may ignore some: the child does not inherit that.
         var (none, all) = (sigset_t(), sigset_t())
@@ -106,9 +127,12 @@ final class ChildProcess: Sendable {
         posix_spawnattr_setsigmask(&attributes, &none)
         posix_spawnattr_setsigdefault(&attributes, &all)
         #if canImport(Darwin)
-            let flags = POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_CLOEXEC_DEFAULT
+            var flags = POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_CLOEXEC_DEFAULT
+            if terminal != nil { flags |= POSIX_SPAWN_SETSID }
         #else
-            let flags = POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF
+            var flags = POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF
+            // POSIX_SPAWN_SETSID, which Swift's module of the C library leaves out.
+            if terminal != nil { flags |= 0x80 }
         #endif
         posix_spawnattr_setflags(&attributes, Int16(flags))
         let words = arguments.map { strdup($0) } + [nil]
@@ -136,7 +160,8 @@ final class ChildProcess: Sendable {
             _ = unsafeBitCast(function, to: Function.self)(actions, first)
         }
 
-        private static func symbol(_ name: String) throws -> UnsafeMutableRawPointer {
+        /// Returns a function of the C library.
+        static func symbol(_ name: String) throws -> UnsafeMutableRawPointer {
             guard let symbol = dlsym(nil, name) else { throw Unusable(description: "The C library has no \(name)") }
             return symbol
         }

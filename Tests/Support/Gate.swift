@@ -68,11 +68,15 @@ public struct Timeout: Error, CustomStringConvertible {
 /// example.
 ///
 /// The real time is limited, 240 seconds by default, only so that a broken test ends.
-public func eventually(_ what: String, within limit: Duration = .seconds(240), _ holds: () async -> Bool) async throws {
+public func eventually(
+    _ what: @autoclosure () -> String,
+    within limit: Duration = .seconds(240),
+    _ holds: () async -> Bool
+) async throws {
     let deadline = ContinuousClock.now + limit
     var rounds = 0
     while !(await holds()) {
-        guard ContinuousClock.now < deadline else { throw Timeout(description: "It never came about that \(what)") }
+        guard ContinuousClock.now < deadline else { throw Timeout(description: "It never came about that \(what())") }
         rounds += 1
         // Hundreds of tests that spin would leave no processor time to those that they wait for.
         if rounds < 20 { await Task.yield() } else { try await Task.sleep(for: .milliseconds(1)) }

@@ -6,17 +6,30 @@ public final class ProgramProcess: Sendable {
     private let log: URL
     private let ended: AsyncStream<Int32>
 
-    private init(_ program: String, _ arguments: [String], _ environment: [String: String]) throws {
+    private init(
+        _ program: String,
+        _ arguments: [String],
+        _ environment: [String: String],
+        _ sockets: [ListeningSocket]
+    ) throws {
         let name = URL(filePath: program).lastPathComponent
         log = FileManager.default.temporaryDirectory.appending(path: "\(name)-\(UUID().uuidString).log")
         try Data().write(to: log)
         let (ended, end) = AsyncStream.makeStream(of: Int32.self)
         self.ended = ended
+        var (executable, arguments, environment) = (try Self.executable(program), arguments, environment)
+        if !sockets.isEmpty {
+            // The variable has the ID of the process, which is not known before it starts.
+            let script = "LISTEN_PID=$$ exec \"$0\" \"$@\""
+            (executable, arguments) = (URL(filePath: "/bin/sh"), ["-c", script, executable.path] + arguments)
+            environment.merge(ListeningSocket.environment(of: sockets)) { own, _ in own }
+        }
         process = try ChildProcess(
-            Self.executable(program),
+            executable,
             arguments,
             environment: environment,
-            output: log.path
+            output: log.path,
+            descriptors: sockets.map(\.descriptor)
         ) { status in
             end.yield(status)
             end.finish()
@@ -27,15 +40,18 @@ public final class ProgramProcess: Sendable {
     public var pid: Int32 { process.pid }
 
     /// Starts a program, and ends it after `body`.
-    /// - Parameter program: The name of a program that is built with the tests, or the path of another program.
+    /// - Parameters:
+    ///   - program: The name of a program that is built with the tests, or the path of another program.
+    ///   - sockets: The sockets that the program gets, as from systemd (`sd_listen_fds(3)`).
     public static func run<Value: Sendable>(
         _ program: String,
         _ arguments: [String] = [],
         environment: [String: String] = [:],
+        sockets: [ListeningSocket] = [],
         _ body: (ProgramProcess) async throws -> Value
     ) async throws -> Value {
         try await ProcessSlots.run {
-            let program = try ProgramProcess(program, arguments, environment)
+            let program = try ProgramProcess(program, arguments, environment, sockets)
             defer { program.end() }
             return try await body(program)
         }

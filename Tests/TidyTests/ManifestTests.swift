@@ -14,7 +14,8 @@ import Testing
 
     /// Modules that come with the toolchain or the system.
     static let systemModules: Set<String> = [
-        "Darwin", "Dispatch", "Foundation", "FoundationEssentials", "Glibc", "Musl", "Synchronization", "Testing",
+        "Darwin", "Dispatch", "Foundation", "FoundationEssentials", "FoundationXML", "Glibc", "Musl",
+        "Synchronization", "Testing",
     ]
 
     /// Returns the targets that the text of `Package.swift` declares.
@@ -24,7 +25,7 @@ import Testing
         let alias = /let (\w+): \[?Target\.Dependency\]? =[^"]*?\.product\(\s*name: "(\w+)"/
         for match in manifest.matches(of: alias) { aliases[String(match.1)] = String(match.2) }
         let declaration =
-            /\.(target|executableTarget|testTarget)\(\s*name: "(\w+)"(?:,\s*dependencies: \[(.*?)\n?\s*\](?: \+ (\w+))?)?(?:,\s*path: "(.*?)")?(?:,\s*packageAccess: false)?\s*\)/
+            /\.(target|executableTarget|testTarget)\(\s*name: "(\w+)"(?:,\s*dependencies: \[(.*?)\n?\s*\](?: \+ (\w+))?)?(?:,\s*path: "(.*?)")?(?:,\s*exclude: \[[^\]]*\])?(?:,\s*packageAccess: false)?\s*\)/
             .dotMatchesNewlines()
         return manifest.matches(of: declaration).map { match in
             let list = (match.3.map(String.init) ?? "") + (match.4.map { ", \($0)" } ?? "")
@@ -41,9 +42,10 @@ import Testing
         }
     }
 
-    /// The folders that no target of this package has: a package that `make test-consumer` resolves, and mistakes that
-    /// `make test-compiler-errors` has the compiler report.
-    static let others = ["Tests/Consumer", "Tests/CompilerErrors"]
+    /// The folders that no target of this package has: a package that `make test-consumer` resolves, mistakes that
+    /// `make test-compiler-errors` has the compiler report, a script of `make test-api`, and the tests in a browser of
+    /// `make test-dashboard`.
+    static let others = ["Tests/Consumer", "Tests/CompilerErrors", "Tests/API", "Tests/Dashboard"]
 
     @Test func `Every folder of sources is a target`() throws {
         let paths = Set(try Self.targets().map(\.path) + Self.others)

@@ -48,6 +48,20 @@ public func makeStore(_ configuration: DemoConfiguration, logger: Logger) throws
 /// Builds the routes of the example API. Its middleware logs requests and renders errors, so that hits can do without
 /// it.
 func buildRouter(cache: ResponseCache, repository: Repository, access: AdminAccess) -> Router<DemoRequestContext> {
+    let warming = CacheWarming<DemoRequestContext>()
+    let router = buildRoutes(cache: cache, repository: repository, access: access, warming: warming)
+    router.refuseOtherMethods()
+    warming.send(to: router.buildResponder())
+    return router
+}
+
+/// Builds the routes without those that refuse other methods.
+func buildRoutes(
+    cache: ResponseCache,
+    repository: Repository,
+    access: AdminAccess,
+    warming: CacheWarming<DemoRequestContext>? = nil
+) -> Router<DemoRequestContext> {
     let users = UsersRouter(repository: repository)
     let posts = PostsRouter(repository: repository)
     let router = Router(context: DemoRequestContext.self, options: .autoGenerateHeadEndpoints)
@@ -68,7 +82,11 @@ func buildRouter(cache: ResponseCache, repository: Repository, access: AdminAcce
         .get(use: posts.list)
         .post(use: posts.create)
 
+    router.get(use: Home().show)
     router.addCacheAdministration(of: cache, access: access)
-    router.refuseOtherMethods()
+    let documentation = DocumentationRouter()
+    router.get("openapi.json", use: documentation.document)
+    router.get("docs", use: documentation.page)
+    router.addCacheDashboard(of: cache, access: access, at: "larder", warming: warming, example: "/api/posts/")
     return router
 }

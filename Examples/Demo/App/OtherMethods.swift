@@ -7,7 +7,8 @@ extension Router {
     /// RFC 9110 §15.5.6: "The origin server MUST generate an Allow header field in a 405 response containing a list of
     /// the target resource's currently supported methods."
     func refuseOtherMethods() {
-        let methods: [HTTPRequest.Method] = [.get, .post, .put, .patch, .delete, .options, .trace]
+        let query = HTTPRequest.Method("QUERY").map { [$0] } ?? []
+        let methods: [HTTPRequest.Method] = [.get, .post, .put, .patch, .delete, .options, .trace] + query
         for (_, routes) in Dictionary(grouping: routes, by: \.path.description) {
             var allowed = Set(routes.map(\.method))
             if allowed.contains(.get) { allowed.insert(.head) }

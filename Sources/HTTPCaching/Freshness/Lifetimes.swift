@@ -69,6 +69,28 @@ public struct Lifetimes: Hashable, Sendable {
         self.isImmutable = isImmutable
     }
 
+    /// Returns the lifetimes of a response whose freshness ends now, unless it has ended before.
+    ///
+    /// The times for which it may be served stale begin now, and are as long as before. It is stored until the same
+    /// time. No time is later than before.
+    public func endingFreshness(at now: Timestamp) -> Lifetimes {
+        guard now < freshUntil else { return self }
+        let cut = freshUntil.nanoseconds(since: now)
+        let errorUntil = staleIfErrorUntil.advanced(byNanoseconds: -cut)
+        return Lifetimes(
+            generatedAt: generatedAt,
+            freshUntil: now,
+            staleWhileRevalidateUntil: staleWhileRevalidateUntil.advanced(byNanoseconds: -cut),
+            staleIfErrorUntil: errorUntil,
+            staleIfUnreachableUntil: staleIfUnreachableUntil < storedUntil ? errorUntil : staleIfUnreachableUntil,
+            storedUntil: storedUntil,
+            source: source,
+            mustRevalidate: mustRevalidate,
+            alwaysRevalidate: alwaysRevalidate,
+            isImmutable: isImmutable
+        )
+    }
+
     /// True if the response may be served stale for some time, by its own directives or by the rules.
     var hasStaleWindow: Bool {
         max(staleWhileRevalidateUntil, staleIfErrorUntil) > freshUntil

@@ -42,6 +42,29 @@ public enum HTTPDate {
         return String(decoding: text, as: UTF8.self)
     }
 
+    /// Returns `timestamp` in the format of ISO 8601 and RFC 3339 for logs, such as `1994-11-06T08:49:37.250Z`.
+    package static func formatISO8601(_ timestamp: Timestamp) -> String {
+        let civil = CivilDate(timestamp)
+        let nanoseconds = timestamp.nanosecondsSinceEpoch % 1_000_000_000
+        var text: [UInt8] = []
+        text.reserveCapacity(24)
+        text.append(civil.year, digits: 4)
+        text.append(ASCII.hyphen)
+        text.append(civil.month, digits: 2)
+        text.append(ASCII.hyphen)
+        text.append(civil.day, digits: 2)
+        text.append(UInt8(ascii: "T"))
+        text.append(civil.secondOfDay / 3600, digits: 2)
+        text.append(ASCII.colon)
+        text.append(civil.secondOfDay / 60 % 60, digits: 2)
+        text.append(ASCII.colon)
+        text.append(civil.secondOfDay % 60, digits: 2)
+        text.append(ASCII.dot)
+        text.append(Int(nanoseconds < 0 ? nanoseconds + 1_000_000_000 : nanoseconds) / 1_000_000, digits: 3)
+        text.append(UInt8(ascii: "Z"))
+        return String(decoding: text, as: UTF8.self)
+    }
+
     /// The length of the longest date: RFC 850 on a Wednesday.
     static let longest = "Wednesday, 06-Nov-94 08:49:37 GMT".utf8.count
 
@@ -213,9 +236,9 @@ extension Timestamp {
 }
 
 extension [UInt8] {
-    /// Appends `number` with leading zeros, in 2 or 4 digits.
+    /// Appends `number` with leading zeros, in 2, 3 or 4 digits.
     fileprivate mutating func append(_ number: Int, digits: Int) {
-        var divisor = digits == 4 ? 1000 : 10
+        var divisor = digits == 4 ? 1000 : digits == 3 ? 100 : 10
         while divisor > 0 {
             append(ASCII.zero + UInt8(number / divisor % 10))
             divisor /= 10

@@ -87,6 +87,16 @@ package enum PercentEncoding {
         }
     }
 
+    /// Returns a text in the form that is safe to log: its first 1,024 bytes, with all but visible ASCII
+    /// percent-encoded.
+    package static func printable(_ text: String) -> String {
+        var output: [UInt8] = []
+        for byte in text.utf8.prefix(1_024) {
+            if (0x21...0x7E).contains(byte) { output.append(byte) } else { append(byte, to: &output) }
+        }
+        return String(decoding: output, as: UTF8.self) + (text.utf8.count > 1_024 ? "…" : "")
+    }
+
     /// Appends `%` and the two hexadecimal digits of a byte.
     package static func append(_ byte: UInt8, to text: inout [UInt8]) {
         text.append(ASCII.percent)

@@ -116,7 +116,7 @@ extension Serving {
         at now: Timestamp,
         forwarded status: HTTPResponse.Status? = nil,
         because notStored: NotStoredReason? = nil
-    ) -> HTTPResponse {
+    ) -> ServedHead {
         self.head(
             head,
             .forwarded(miss.reason, status: (status ?? head.status).code),

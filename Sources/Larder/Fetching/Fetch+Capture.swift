@@ -182,7 +182,7 @@ private struct CapturingSink<O: Origin>: BodySink, CaptureOwner {
         leader.succeed(
             fetch.cacheable.isHead
                 ? O.Response(headOnly: head)
-                : O.Response(head: head, streaming: capture.reader(), length: response.bodyLength)
+                : O.Response(head, streaming: capture.reader(), length: response.bodyLength)
         )
     }
 }

@@ -64,9 +64,11 @@ extension Fetch {
             cacheable.hasRange && response.head.status == .ok
             || cacheable.notModified(received: response.head, at: now) != nil
         if mayAnswerOtherwise { return .forward(because: notStored) }
+        let head = leaderHead(response.head, because: notStored)
+        if cacheable.isHead { return .response(O.Response(headOnly: head), .led) }
         var response = response
-        response.head = leaderHead(response.head, because: notStored)
-        return .response(cacheable.isHead ? O.Response(headOnly: response.head) : response, .led)
+        response.take(head)
+        return .response(response, .led)
     }
 
     /// Returns true if the next responses for the key will probably not be stored either. While the stored response is

@@ -127,7 +127,11 @@ extension Fetch {
                 && stored.mayBeServed(to: cacheable, afterFailure: nil, at: requestedAt)
         }
         let response = try await FetchContext.$frames.withValue(frames) {
-            try await origin.fetch(request, hasFallback: hasFallback ?? false)
+            try await dependencies.tracing.span("larder.origin") { span in
+                let response = try await origin.fetch(request, hasFallback: hasFallback ?? false)
+                span?.note(response.head.status)
+                return response
+            }
         }
         return Fetched(
             request: request,
@@ -224,7 +228,7 @@ extension Fetch {
         _ head: HTTPResponse,
         forwarded status: HTTPResponse.Status? = nil,
         because notStored: NotStoredReason? = nil
-    ) -> HTTPResponse {
+    ) -> ServedHead {
         dependencies.serving.head(head, for: miss, at: now, forwarded: status, because: notStored)
     }
 }
@@ -284,7 +288,7 @@ extension Fetch {
             validity = await self.validity(of: entry)
             notStored = limit
         } else {
-            validity = await store.save(entry, at: now)
+            validity = await dependencies.tracing.span("larder.store") { _ in await store.save(entry, at: now) }
             notStored = !validity.isKnown ? .unavailable : validity.isValid ? nil : .overtaken
         }
         let key = entry.location.key

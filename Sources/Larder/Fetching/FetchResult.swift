@@ -34,5 +34,6 @@ struct FetchDependencies: Sendable {
     let store: any CacheStore
     let serving: Serving
     let inFlight: InFlightBudget
+    let tracing: CacheTracing
     let clock: WallClock
 }

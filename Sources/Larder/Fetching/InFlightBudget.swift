@@ -5,12 +5,17 @@ import Synchronization
 /// A body without room in the budget is handled like one that is not stored: the origin writes it as fast as its reader
 /// reads.
 package final class InFlightBudget: Sendable {
-    /// The most bytes that can be taken at a time.
-    package let limit: Int
+    private let currentLimit: Atomic<Int>
     private let taken = Atomic<Int>(0)
     private let tightAction = Mutex<(@Sendable () -> Void)?>(nil)
 
-    package init(limit: ByteCount) { self.limit = limit.bytes }
+    package init(limit: ByteCount) { self.currentLimit = Atomic(limit.bytes) }
+
+    /// The most bytes that can be taken at a time.
+    package var limit: Int { currentLimit.load(ordering: .relaxed) }
+
+    /// Changes the limit. Bytes that are taken remain taken, even if they are more than the limit.
+    package func setLimit(_ limit: ByteCount) { currentLimit.store(limit.bytes, ordering: .relaxed) }
 
     /// The bytes that are taken now.
     package var used: Int { taken.load(ordering: .relaxed) }
@@ -20,6 +25,7 @@ package final class InFlightBudget: Sendable {
     package func onTight(_ action: @escaping @Sendable () -> Void) { tightAction.withLock { $0 = action } }
 
     private func noteTightness(_ used: Int) {
+        let limit = limit
         if used > limit - limit / 4 { tightAction.withLock { $0 }?() }
     }
 
@@ -27,6 +33,7 @@ package final class InFlightBudget: Sendable {
     /// - Returns: True if they were taken.
     package func take(_ bytes: Int) -> Bool {
         guard bytes > 0 else { return true }
+        let limit = limit
         var current = used
         while bytes <= limit, current <= limit - bytes {
             let (exchanged, original) = taken.compareExchange(
@@ -46,7 +53,7 @@ package final class InFlightBudget: Sendable {
 
     /// Returns true if bytes could be taken.
     package func hasRoom(for bytes: Int) -> Bool {
-        let used = used
+        let (used, limit) = (used, limit)
         noteTightness(used + bytes)
         return bytes <= limit && used <= limit - bytes
     }

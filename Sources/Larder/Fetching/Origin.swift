@@ -1,3 +1,4 @@
+public import HTTPCaching
 public import HTTPTypes
 public import NIOCore
 
@@ -69,6 +70,10 @@ public protocol OriginResponse: Sendable {
     /// bodies of removed responses that are being sent are not counted.
     mutating func hold(_ entry: CacheEntry)
 
+    /// Receives how the cache handled the request, which the response says in `Cache-Status` as well. By default
+    /// nothing is done.
+    mutating func note(_ status: CacheStatus)
+
     /// Creates a response to HEAD: the fields of the whole response, without a body.
     init(headOnly head: HTTPResponse)
 
@@ -83,6 +88,10 @@ extension OriginResponse {
     /// Does nothing.
     @inlinable
     public mutating func hold(_ entry: CacheEntry) {}
+
+    /// Does nothing.
+    @inlinable
+    public mutating func note(_ status: CacheStatus) {}
 }
 
 /// A receiver of the parts of a body.

@@ -88,7 +88,13 @@ extension ResponseCache {
             leader: leader,
             flight: flight,
             frames: FetchContext.frames(of: miss, in: self),
-            dependencies: FetchDependencies(store: store, serving: serving, inFlight: inFlight, clock: clock),
+            dependencies: FetchDependencies(
+                store: store,
+                serving: serving,
+                inFlight: inFlight,
+                tracing: tracing,
+                clock: clock
+            ),
             report: { self.apply($0, to: miss) }
         )
         let began = NIODeadline.now()
@@ -107,6 +113,7 @@ extension ResponseCache {
 
     private func apply<O: Origin>(_ fetchRecord: FetchRecord, to miss: CacheMiss<O>) {
         for event in fetchRecord.events { record(event, of: miss.cacheable.sharedPolicy.route) }
+        if logsRequests { for event in fetchRecord.events { log(event) } }
         for note in fetchRecord.notes { keyNotes.note(note, about: miss.leveledKey, at: clock.now) }
     }
 
@@ -120,9 +127,10 @@ extension ResponseCache {
         case .failure(let error): leader.fail(error)
         case .forward(let notStored):
             do {
-                var response = try await miss.origin.forward()
-                response.head = serving.head(response.head, for: miss, at: clock.now, because: notStored)
-                leader.succeed(miss.cacheable.isHead ? O.Response(headOnly: response.head) : response)
+                var response = try await forward(to: miss.origin)
+                let head = serving.head(response.head, for: miss, at: clock.now, because: notStored)
+                response.take(head)
+                leader.succeed(miss.cacheable.isHead ? O.Response(headOnly: head) : response)
             } catch {
                 leader.fail(error)
             }

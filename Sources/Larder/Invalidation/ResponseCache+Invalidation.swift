@@ -1,4 +1,3 @@
-import HTTPCaching
 public import HTTPTypes
 import Logging
 
@@ -78,16 +77,11 @@ extension ResponseCache {
     /// - Returns: The number of responses under the key of this request, and whether everything is acknowledged.
     @discardableResult
     public func remove(_ request: HTTPRequest, under policy: CachePolicy) async -> RemovalResult {
-        var request = policy.withholding(from: request)
-        guard let target = request.path else { return .nothing }
-        let keys = PercentEncoding.spellings(of: target).compactMap { spelling in
-            request.path = spelling
-            return policy.keys.key(of: request, user: nil)?.key
-        }
+        let keys = policy.spelledKeys(of: request)
         guard !keys.isEmpty else { return .nothing }
         let removal = await remove(keys)
         guard !policy.keys.fields.isEmpty else { return removal }
-        let others = await invalidate(policy.keys.scopes(of: target, for: request))
+        let others = await invalidate(policy.scopesBesideKey(of: request))
         return RemovalResult(
             removed: removal.removed,
             invalidation: others == .pending ? .pending : removal.invalidation

@@ -68,6 +68,10 @@ public final class CacheStatistics: Sendable {
         )
     }
 
+    /// Returns the number of requests for a key, hits and misses together, as far as they are certain; nil if the key
+    /// is not counted.
+    package func requests(for key: CacheKey) -> Int? { keys.count(of: key) }
+
     /// Counts an event of a route; nil if it belongs to none.
     func record(_ event: CacheEvent, of route: RouteStatistics?) {
         let route = route ?? unnamed

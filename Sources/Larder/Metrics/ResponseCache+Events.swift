@@ -11,6 +11,8 @@ extension ResponseCache {
     func recordHit(_ entry: CacheEntry, _ key: CacheKey, of route: RouteStatistics?, since arrival: NIODeadline) {
         entry.noteUse()
         record(.hit(key, .fresh), of: route)
+        if logsRequests { logHit(key) }
+        tracing.noteHit()
         statistics.recordTime((.now() - arrival).nanoseconds, isHit: true)
     }
 

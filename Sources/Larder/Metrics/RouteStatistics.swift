@@ -2,24 +2,6 @@ import Metrics
 import NIOConcurrencyHelpers
 import OpenMetrics
 
-/// The result of a request, as the metrics count it.
-public enum RequestResult: String, Sendable, CaseIterable {
-    /// The store had a fresh response.
-    case hit
-    /// A stale response was served, for whatever reason.
-    case stale
-    /// The request waited for the origin.
-    case miss
-    /// The request waited for the fetch of another request.
-    case collapsed
-    /// The request bypassed the cache.
-    case bypass
-    /// The request was a write, and went to the origin.
-    case write
-    /// The origin failed, and there was no stale response that could be served.
-    case error
-}
-
 /// The counts of the requests for one route.
 package final class RouteStatistics: Sendable {
     /// The label of the route: its path in an application, the name of its rule in the gateway.
@@ -54,6 +36,7 @@ package final class RouteStatistics: Sendable {
         case .bypass: bypasses.increment()
         case .write: writes.increment()
         case .error: errors.increment()
+        case .none: break
         }
     }
 

@@ -60,7 +60,7 @@ package final class StatisticsHistory: Sendable {
             begin = old.time
             end = new.time
             var requests: [RequestResult: Int] = [:]
-            for result in RequestResult.allCases { requests[result] = growth { $0.requests[result] ?? 0 } }
+            for result in RequestResult.counted { requests[result] = growth { $0.requests[result] ?? 0 } }
             self.requests = requests
             stored = growth { $0.stored }
             notStored = growth { $0.notStored }
@@ -129,7 +129,7 @@ extension ResponseCache {
     func sampleOfCounts() -> StatisticsHistory.Sample {
         let metrics = statistics.metrics
         var sample = StatisticsHistory.Sample(time: clock.now)
-        for result in RequestResult.allCases {
+        for result in RequestResult.counted {
             sample.requests[result] = Int(metrics.total("larder_requests", [("result", result.rawValue)]))
         }
         sample.stored = Int(metrics.total("larder_stored"))

@@ -30,6 +30,11 @@ final class TopKeys: Sendable {
         parts[Int(UInt(bitPattern: key.hash) >> 8 % UInt(parts.count))].summary.withLockedValue { $0.count(key) }
     }
 
+    /// Returns the number of requests that are certain for a key; nil if it is not counted, as it has few.
+    func count(of key: CacheKey) -> Int? {
+        parts[Int(UInt(bitPattern: key.hash) >> 8 % UInt(parts.count))].summary.withLockedValue { $0.count(of: key) }
+    }
+
     /// Returns the keys with the highest numbers of requests that are certain, the highest first. Equal numbers are
     /// ordered by key, so that the order is stable.
     func top(_ count: Int) -> [(key: CacheKey, count: Int)] {
@@ -66,6 +71,8 @@ struct SpaceSaving {
 
     /// The keys with the numbers of requests that they had for certain.
     var certain: [(key: CacheKey, count: Int)] { counts.map { ($0.key, $0.count - $0.error) } }
+
+    func count(of key: CacheKey) -> Int? { index[key].map { counts[$0].count - counts[$0].error } }
 
     mutating func count(_ key: CacheKey) {
         if let place = index[key] {

@@ -9,18 +9,20 @@ extension ResponseCache {
         to origin: O
     ) async throws -> O.Response {
         record(.bypassed(reason), of: shared.route)
-        var response = try await origin.forward()
+        var response = try await forward(to: origin)
         let outcome = CacheStatus.Outcome.forwarded(
             reason == .method ? .method : .bypass,
             status: response.head.status.code
         )
-        response.head = serving.head(
-            response.head,
-            outcome,
-            in: FetchContext.frames,
-            detail: reason.rawValue,
-            policy: shared.policy,
-            at: clock.now
+        response.take(
+            serving.head(
+                response.head,
+                outcome,
+                in: FetchContext.frames,
+                detail: reason.rawValue,
+                policy: shared.policy,
+                at: clock.now
+            )
         )
         return response
     }

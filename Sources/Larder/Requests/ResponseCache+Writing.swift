@@ -17,7 +17,7 @@ extension ResponseCache {
         let policy = shared.policy
         statistics.recordWrite(of: shared.route)
         var response: O.Response
-        do { response = try await origin.forward() } catch {
+        do { response = try await forward(to: origin) } catch {
             var status = origin.status(of: error)
             // The client has left, and the response is lost: a status that stands for this says nothing about the
             // origin.
@@ -29,13 +29,15 @@ extension ResponseCache {
         }
         // The write is done even if the invalidation is pending: the client gets the origin's response.
         let result = await invalidate(policy.invalidated(by: request, .answered(response.head)))
-        response.head = serving.head(
-            response.head,
-            .forwarded(.method, status: response.head.status.code),
-            in: FetchContext.frames,
-            detail: result == .pending ? "invalidation-pending" : nil,
-            policy: policy,
-            at: clock.now
+        response.take(
+            serving.head(
+                response.head,
+                .forwarded(.method, status: response.head.status.code),
+                in: FetchContext.frames,
+                detail: result == .pending ? "invalidation-pending" : nil,
+                policy: policy,
+                at: clock.now
+            )
         )
         return response
     }

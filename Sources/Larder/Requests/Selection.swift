@@ -13,13 +13,15 @@ enum Selection {
     case bypass(BypassReason)
 
     /// Chooses among the variants found, the newest first.
-    /// - Parameter rules: The fields that each variant under the key varies by; nil if `entries` has all variants of
-    ///   the key.
+    /// - Parameters:
+    ///   - rules: The fields that each variant under the key varies by; nil if `entries` has all variants of the key.
+    ///   - notingUse: True if the choice is a use of the response, which counts when variants are evicted.
     static func choose(
         _ entries: [CacheEntry],
         of rules: [VaryRule]? = nil,
         for cacheable: CacheableRequest,
-        at now: Timestamp
+        at now: Timestamp,
+        notingUse: Bool = true
     ) -> Selection {
         guard let entry = match(among: entries, for: cacheable) else {
             let fields = cacheable.request.selectableFields
@@ -34,12 +36,7 @@ enum Selection {
             // the miss counts as one of the URI (RFC 9211 §2.2).
             return .fetch(rules.contains { $0 != .nothing } ? .varyMiss : .uriMiss, stored: nil)
         }
-        // Repeated hits on the same variant need no mark: only the order of the last uses counts.
-        if let rules, rules.count > entries.count {
-            entry.markUsed()
-        } else if entries.count > 1, entries.contains(where: { $0 !== entry && $0.usedAt >= entry.usedAt }) {
-            entry.markUsed()
-        }
+        if notingUse { noteUse(of: entry, among: entries, of: rules) }
         switch Reuse.decide(lifetimes: entry.lifetimes, request: cacheable.directives, now: now) {
         case .fresh: return .serve(entry)
         case .stale(let reason): return .serveStale(entry, reason)
@@ -47,6 +44,16 @@ enum Selection {
         case .revalidate(.requestNoCache), .revalidate(.requestMaxAge), .revalidate(.requestMinFresh):
             return .fetch(.request, stored: entry)
         case .unusable: return .fetch(.uriMiss, stored: nil)
+        }
+    }
+
+    /// Marks the entry as used, unless it was the last of its key to be used. Repeated hits on the same variant need no
+    /// mark: only the order of the last uses counts.
+    private static func noteUse(of entry: CacheEntry, among entries: [CacheEntry], of rules: [VaryRule]?) {
+        if let rules, rules.count > entries.count {
+            entry.markUsed()
+        } else if entries.count > 1, entries.contains(where: { $0 !== entry && $0.usedAt >= entry.usedAt }) {
+            entry.markUsed()
         }
     }
 

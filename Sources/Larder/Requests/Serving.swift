@@ -1,11 +1,11 @@
 import Crypto
-import HTTPCaching
+public import HTTPCaching
 public import HTTPTypes
 public import NIOCore
 
 /// The conversion of the origin's responses to stored responses, and of stored responses to the responses that clients
 /// get. It makes no decision about caching.
-struct Serving: Sendable {
+final class Serving: Sendable {
     /// The name of this cache in `Cache-Status` (RFC 9211 §2).
     let name: String
     /// `Age` for ages below 900 seconds, and the `Cache-Status` of a fresh hit with a remaining lifetime below 900
@@ -44,7 +44,8 @@ struct Serving: Sendable {
         // RFC 9111 §4: "When a stored response is used to satisfy a request without validation, a cache MUST generate
         // an Age header field".
         let age = entry.lifetimes.age(at: now)
-        if age > 0 || outcome.isReuse {
+        let showsAge = age > 0 || outcome.isReuse
+        if showsAge {
             head.headerFields.append(ages.indices.contains(age) ? ages[age] : HTTPField(name: .age, value: String(age)))
         }
         let ttl = entry.lifetimes.ttl(at: now)
@@ -62,12 +63,19 @@ struct Serving: Sendable {
                 head.headerFields[.larderCacheControl] = HandlerDirective.fresh(for: .seconds(age + ttl)).fieldValue
             }
         }
+        let status = CacheStatus(cache: name, outcome, ttl: ttl, detail: detail)
         if outcome == .hit, detail == nil, hits.indices.contains(ttl) {
             head.headerFields.append(hits[ttl])
         } else {
-            status(outcome, ttl: ttl, detail: detail).append(to: &head.headerFields)
+            status.append(to: &head.headerFields)
         }
-        return ServedResponse(head: head, body: body, entry: body == nil ? nil : entry)
+        return ServedResponse(
+            head: head,
+            body: body,
+            entry: body == nil ? nil : entry,
+            status: status,
+            age: showsAge ? age : nil
+        )
     }
 
     /// Returns the origin's head as a client gets it: with the `Cache-Status` of this cache, and without the fields
@@ -81,7 +89,7 @@ struct Serving: Sendable {
         policy: CachePolicy,
         isPersonal: Bool = true,
         at now: Timestamp
-    ) -> HTTPResponse {
+    ) -> ServedHead {
         var head = head
         if policy.originKind == .server {
             HopByHop.strip(&head.headerFields)
@@ -101,8 +109,9 @@ struct Serving: Sendable {
             let texts = (policy.tags + tags.tags).map(\.description) + tags.rejected
             Self.addTags(texts, to: frames, in: &head.headerFields)
         }
-        status(outcome, detail: detail).append(to: &head.headerFields)
-        return head
+        let status = CacheStatus(cache: name, outcome, detail: detail)
+        status.append(to: &head.headerFields)
+        return ServedHead(head: head, status: status)
     }
 
     /// Adds the tags of a response for the cache around this one. The response of that cache is made from this one, and
@@ -133,10 +142,6 @@ struct Serving: Sendable {
         }
         return head
     }
-
-    private func status(_ outcome: CacheStatus.Outcome, ttl: Int? = nil, detail: String?) -> CacheStatus {
-        CacheStatus(cache: name, outcome, ttl: ttl, detail: detail)
-    }
 }
 
 /// A response made from a stored response, independent of any framework.
@@ -147,6 +152,20 @@ package struct ServedResponse: Sendable {
     @usableFromInline package let body: ByteBuffer?
     /// The stored response that the body belongs to.
     @usableFromInline package let entry: CacheEntry?
+    /// The way in which the cache handled the request, as `Cache-Status` says it.
+    @usableFromInline package let status: CacheStatus
+    /// The value of `Age` in seconds; nil if the head does not have the field.
+    package let age: Int?
+
+    package init(
+        head: HTTPResponse,
+        body: ByteBuffer?,
+        entry: CacheEntry?,
+        status: CacheStatus,
+        age: Int? = nil
+    ) {
+        (self.head, self.body, self.entry, self.status, self.age) = (head, body, entry, status, age)
+    }
 }
 
 extension OriginResponse {
@@ -159,6 +178,33 @@ extension OriginResponse {
         } else {
             self.init(headOnly: answer.head)
         }
+        note(answer.status)
+    }
+}
+
+/// A head of the origin as a client gets it, with the way in which the cache handled the request.
+struct ServedHead: Sendable {
+    let head: HTTPResponse
+    let status: CacheStatus
+}
+
+extension OriginResponse {
+    /// Creates a response without a body.
+    init(headOnly served: ServedHead) {
+        self.init(headOnly: served.head)
+        note(served.status)
+    }
+
+    /// Creates a response whose body is still being read.
+    init(_ served: ServedHead, streaming body: BodyReader, length: Int?) {
+        self.init(head: served.head, streaming: body, length: length)
+        note(served.status)
+    }
+
+    /// Changes the head to the one that the client gets.
+    mutating func take(_ served: ServedHead) {
+        head = served.head
+        note(served.status)
     }
 }
 
@@ -214,10 +260,16 @@ extension FlightOutcome.Source {
     var detail: String? {
         switch self {
         case .fetched(_, let notStored), .validated(_, let notStored): notStored?.detail
-        case .staleOnError, .stalePaused: "stale-if-error"
-        case .staleOnSoftTimeout: "soft-timeout"
+        case .staleOnError, .stalePaused: Self.staleIfError
+        case .staleOnSoftTimeout: Self.softTimeout
         }
     }
+
+    private static var staleIfError: String { "stale-if-error" }
+    private static var softTimeout: String { "soft-timeout" }
+
+    /// The details of requests that were forwarded, and got a stale response nevertheless.
+    static var staleDetails: [String] { [staleIfError, softTimeout] }
 
     /// The kind of miss that the request counts as.
     var kind: CacheEvent.Miss {

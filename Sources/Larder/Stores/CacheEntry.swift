@@ -143,6 +143,21 @@ public final class CacheEntry: Sendable {
 
     deinit { charge.end(cost) }
 
+    /// Returns a copy of the entry whose freshness has ended (``/HTTPCaching/Lifetimes/endingFreshness(at:)``).
+    package func endingFreshness(at now: Timestamp) -> CacheEntry {
+        CacheEntry(
+            head: head,
+            body: body,
+            lifetimes: lifetimes.endingFreshness(at: now),
+            selectingFields: selectingFields,
+            readVersion: readVersion,
+            location: location,
+            tags: tags,
+            lastUse: lastUse,
+            scopes: scopes
+        )
+    }
+
     /// Returns the value that the body is the encoding of. It is decoded once.
     /// - Throws: A `DecodingError` if the body is not the encoding of such a value.
     func decoded<Value: Decodable & Sendable>(as type: Value.Type) throws -> Value {

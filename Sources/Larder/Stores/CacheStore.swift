@@ -70,6 +70,37 @@ public protocol CacheStore: Service {
     @discardableResult
     func remove(_ key: CacheKey, at now: Timestamp) async -> RemovalResult
 
+    /// True if the store can list its keys; by default false.
+    var listsKeys: Bool { get }
+
+    /// Returns a part of the keys under which valid responses are stored that a filter selects; nil if the store cannot
+    /// list its keys, or cannot be reached. The default returns nil.
+    ///
+    /// The work of one call is bounded, so that it may find fewer keys than there are, or none, and yet not be at the
+    /// end. A key that is stored from the first call to the last is found at least once.
+    /// - Parameters:
+    ///   - filter: The selection.
+    ///   - cursor: The position after the part before (``KeyPage/next``); nil for the first part.
+    ///   - limit: The largest number of keys, at least 1.
+    ///   - now: The current time.
+    func keys(
+        matching filter: EntryFilter,
+        from cursor: String?,
+        upTo limit: Int,
+        at now: Timestamp
+    ) async -> KeyPage?
+
+    /// Returns the valid responses under exactly this key, the newest first; nil if the store cannot do this without
+    /// the request, or cannot be reached. The default returns nil. It is no use of the responses.
+    func entries(under key: CacheKey, at now: Timestamp) async -> [CacheEntry]?
+
+    /// Ends the freshness of the valid responses under a key that a filter selects: each is replaced by one with
+    /// ``/HTTPCaching/Lifetimes/endingFreshness(at:)``, unless another response has taken its place. It is no
+    /// invalidation, and nothing is promised about fetches under way.
+    /// - Returns: The number of responses that were selected, fresh or not; nil if the store cannot do this, or cannot
+    ///   be reached. The default returns nil.
+    func expire(_ key: CacheKey, matching filter: EntryFilter, at now: Timestamp) async -> Int?
+
     /// True if the store can be reached, as far as is known; by default always true.
     var isAvailable: Bool { get }
 
@@ -93,6 +124,23 @@ extension CacheStore {
     public func remove(_ key: CacheKey, at now: Timestamp) async -> RemovalResult {
         RemovalResult(removed: nil, invalidation: await invalidate([.key(key)]))
     }
+
+    /// False.
+    public var listsKeys: Bool { false }
+
+    /// Returns nil: the store does not list its keys.
+    public func keys(
+        matching filter: EntryFilter,
+        from cursor: String?,
+        upTo limit: Int,
+        at now: Timestamp
+    ) async -> KeyPage? { nil }
+
+    /// Returns nil.
+    public func entries(under key: CacheKey, at now: Timestamp) async -> [CacheEntry]? { nil }
+
+    /// Returns nil: the freshness of stored responses cannot be ended.
+    public func expire(_ key: CacheKey, matching filter: EntryFilter, at now: Timestamp) async -> Int? { nil }
 
     /// True.
     public var isAvailable: Bool { true }

@@ -209,7 +209,7 @@ public final class MemoryStore: CacheStore {
     }
 
     /// Compares an entry that is in a shard with the log.
-    private func validityOfStored(_ entry: MemoryShard.ComparedEntry) -> Validity {
+    func validityOfStored(_ entry: MemoryShard.ComparedEntry) -> Validity {
         log.withLockedValue {
             Validity(
                 isValid: $0.log.isValid(stored: entry.readVersion, scopes: entry.scopes),
@@ -226,7 +226,7 @@ public final class MemoryStore: CacheStore {
     }
 
     /// The shards are chosen by the upper half of the hash, and the slots of a shard by the lower half.
-    private func shard(of key: CacheKey) -> LockedShard {
+    func shard(of key: CacheKey) -> LockedShard {
         shards.count == 1 ? shards[0] : shards[Int((UInt(bitPattern: key.hash) >> 32) % UInt(shards.count))]
     }
 }

@@ -119,14 +119,18 @@ extension ResponseCache {
         }
         serviceReminder.check(at: clock.now, logger)
         let origin = ValueOrigin { try ValueResponse(try await make()) }
-        let response = try await answer(cacheable, from: origin)
+        let response = try await logging(cacheable.request, .lookUp(cacheable)) {
+            try await answer(cacheable, from: origin)
+        }
         do {
             return try await value(of: response)
         } catch let error as DecodingError {
             guard let entry = response.entry else { throw error }
             await discardUndecodable(entry, error)
         }
-        return try await value(of: answer(cacheable, from: origin))
+        return try await value(
+            of: logging(cacheable.request, .lookUp(cacheable)) { try await answer(cacheable, from: origin) }
+        )
     }
 
     /// Returns the value of a response. A value that is made from it has its tags, too.
@@ -186,6 +190,7 @@ extension ResponseCache {
         }
         guard let entry else {
             record(.miss(key, .onlyIfCached), for: cacheable)
+            if logsRequests { logMiss(key) }
             return nil
         }
         do {
@@ -196,6 +201,7 @@ extension ResponseCache {
         } catch {
             logUndecodable(key, error)
             record(.miss(key, .onlyIfCached), for: cacheable)
+            if logsRequests { logMiss(key) }
             return nil
         }
     }

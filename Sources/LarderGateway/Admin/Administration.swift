@@ -16,6 +16,8 @@ struct Administration: Sendable {
     private let audit = AdminAudit(source: "LarderGateway")
     private let cache: ResponseCache
     private let responder: any HTTPResponder<AdminContext>
+    /// False if only health and readiness are answered here.
+    private let hasAPI: Bool
 
     /// Creates the routes.
     /// - Parameter isForHealthAlone: True if only the routes for health and readiness are added, because the others
@@ -32,6 +34,7 @@ struct Administration: Sendable {
         self.prefix = prefix
         self.access = access
         self.cache = cache
+        self.hasAPI = !isForHealthAlone
         let router = Router(context: AdminContext.self, options: .autoGenerateHeadEndpoints)
         let path = RouterPath(prefix)
         // Load balancers request this route without a token. It does not disclose anything.
@@ -43,7 +46,9 @@ struct Administration: Sendable {
                 ? Response.json(.ok, ["status": "ready"])
                 : .json(.serviceUnavailable, ["status": "draining"])
         }
-        if !isForHealthAlone { Self.addRoutes(to: router, of: cache, access, audit, at: prefix, routes, origins) }
+        if !isForHealthAlone {
+            Self.addRoutes(to: router, of: cache, access, audit, at: prefix, routes, origins, isReady)
+        }
         self.responder = router.buildResponder()
     }
 
@@ -54,7 +59,8 @@ struct Administration: Sendable {
         _ audit: AdminAudit,
         at prefix: String,
         _ routes: RouteTable,
-        _ origins: @escaping @Sendable () async -> [OriginHealth]
+        _ origins: @escaping @Sendable () async -> [OriginHealth],
+        _ isReady: @escaping @Sendable () -> Bool
     ) {
         let path = RouterPath(prefix)
         router.addCacheAdministration(
@@ -67,6 +73,14 @@ struct Administration: Sendable {
         )
         router.addMetrics(of: cache, access: access, at: path.appendingPath("metrics"), audit: audit)
         router.addBulkInvalidation(of: cache, access: access, at: path, form: .url, audit: audit)
+        let site = AdminSite<AdminContext>(
+            form: .url,
+            policy: { routes.route(host: $0.authority, path: $0.path ?? "/").sharedPolicy },
+            warm: { try await $1.warm($0) },
+            isStopping: { !isReady() }
+        )
+        AdminAPI(of: cache, access: access, audit: audit, site: site).addRoutes(to: router, at: path)
+        router.addDashboardPage(at: path)
         router.on(path.appendingPath("urls/**"), method: .delete) { request, context in
             await audited(request, context, access, audit) {
                 await purgeURL(below: prefix, request, from: cache, routes)
@@ -96,10 +110,19 @@ struct Administration: Sendable {
         do {
             let response = try await responder.respond(to: request, context: context)
             guard response.status == .notFound, response.body.contentLength == 0 else { return response }
-            return Self.noSuchRoute
+            logUnknown(request, context, .notFound)
+            guard hasAPI, request.uri.path.hasPrefix(prefix + "/v1/") else { return Self.noSuchRoute }
+            return APIProblem(.notFound, "There is no such route: see \(prefix)/docs").response
         } catch {
-            return .message((error as? any HTTPResponseError)?.status ?? .internalServerError, "There is no such route")
+            let status = (error as? any HTTPResponseError)?.status ?? .internalServerError
+            logUnknown(request, context, status)
+            return .message(status, "There is no such route")
         }
+    }
+
+    private func logUnknown(_ request: Request, _ context: AdminContext, _ status: HTTPResponse.Status) {
+        let client = context.client ?? "unknown"
+        audit.log(request, client: client, status: status, isUnknown: true, to: context.logger)
     }
 
     /// Removes the stored response to a GET for this URL, with its variants, under both `http` and `https`.
@@ -191,8 +214,21 @@ struct OriginHealth: Encodable, Sendable {
 
 /// The source of the context of a request to the gateway's own routes.
 struct AdminContextSource: RequestContextSource {
-    init(_ connection: ClientConnection, _ sender: Sender, _ logger: Logger) {
+    /// Creates the source of a request's context.
+    /// - Parameters:
+    ///   - id: The ID of the request.
+    ///   - warm: Answers requests of the admin API that fill the cache.
+    init(
+        _ connection: ClientConnection,
+        _ sender: Sender,
+        _ logger: Logger,
+        id: String,
+        warm: @escaping @Sendable (HTTPRequest) async throws -> Response
+    ) {
+        self.warm = warm
         self.channel = connection.channel
+        var logger = logger
+        logger[metadataKey: "request-id"] = "\(id)"
         self.logger = logger
         // Loopback access depends on the address of the connection itself, never on an address that a proxy names.
         self.remoteAddress = connection.isProxied ? nil : connection.address
@@ -205,6 +241,8 @@ struct AdminContextSource: RequestContextSource {
     let remoteAddress: SocketAddress?
     /// The address of the client; nil if it is not known.
     let client: String?
+    /// The function that answers requests which fill the cache.
+    let warm: @Sendable (HTTPRequest) async throws -> Response
 }
 
 /// The context of the gateway's own routes, which has the address of the client.
@@ -214,8 +252,11 @@ struct AdminContext: RequestContext, RemoteAddressRequestContext, AdminClientCon
     var coreContext: CoreRequestContextStorage
     let remoteAddress: SocketAddress?
     let client: String?
+    /// The function that answers requests which fill the cache.
+    let warm: @Sendable (HTTPRequest) async throws -> Response
 
     init(source: AdminContextSource) {
+        self.warm = source.warm
         self.coreContext = CoreRequestContextStorage(source: source)
         self.remoteAddress = source.remoteAddress
         self.client = source.client

@@ -63,6 +63,11 @@ extension MetricDescription {
             "larder_origin_time_seconds",
             "Time from sending a request to an origin until the head of its response was there."
         ),
+        MetricDescription(
+            "larder_request_duration_seconds",
+            "Time from the arrival of a request until the last byte of its response was written, by result."
+        ),
+        MetricDescription("larder_response_body_bytes", "Bytes of bodies that were written, by result."),
         MetricDescription("larder_client_connections", "Open connections of clients."),
         MetricDescription("larder_requests_in_progress", "Requests that are being answered."),
         MetricDescription("larder_reloads", "Reloads of the configuration, by result."),

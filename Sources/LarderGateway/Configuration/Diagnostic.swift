@@ -26,14 +26,14 @@ public struct Diagnostic: Error, Hashable, Sendable, CustomStringConvertible {
         self.message = Self.printable(message)
     }
 
-    /// Creates an error about the value of a setting. The message names the setting unless the location does.
-    init(_ setting: GatewaySetting, at location: SourceLocation, _ message: String) {
+    /// Creates a diagnostic about the value of a setting. The message names the setting unless the location does.
+    init(_ setting: GatewaySetting, at location: SourceLocation, _ message: String, severity: Severity = .error) {
         let isNamed =
             switch location {
             case .variable, .option: true
             case .file, .nowhere: false
             }
-        self.init(at: location, (isNamed ? "" : "`\(setting.rawValue)`: ") + message)
+        self.init(at: location, (isNamed ? "" : "`\(setting.rawValue)`: ") + message, severity: severity)
     }
 
     /// Returns a warning.

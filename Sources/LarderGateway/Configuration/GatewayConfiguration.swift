@@ -23,6 +23,8 @@ public struct GatewayConfiguration: Sendable {
     public var warnings: [Diagnostic]
     /// The location where each setting is given, for messages.
     public var locations: [GatewaySetting: SourceLocation] = [:]
+    /// The sockets that the gateway accepts connections on in place of opening its own.
+    public var sockets = InheritedSockets.none
 
     /// Creates a configuration with the default route only.
     public init(settings: GatewaySettings) {
@@ -36,17 +38,21 @@ public struct GatewayConfiguration: Sendable {
     ///   - file: The configuration file; nil if there is none.
     ///   - environment: The variables of the process, of which those that begin with `LARDER_` are read.
     ///   - options: The options of the command line, by the names of settings: `["listen": "127.0.0.1:8000"]`.
+    ///   - sockets: The sockets that a service manager passed to this process. Their addresses take precedence over
+    ///     those that the other sources give for `listen` and `admin-listen`.
     /// - Throws: All diagnostics, if there are any.
     public init(
         file: File? = nil,
         environment: [String: String],
-        options: [String: String] = [:]
+        options: [String: String] = [:],
+        sockets: InheritedSockets = .none
     ) throws(ConfigurationDiagnostics) {
-        let reading = GatewayReading(file, environment, options)
+        let reading = GatewayReading(file, environment, options, sockets)
         guard reading.diagnostics.isEmpty else { throw ConfigurationDiagnostics(reading.diagnostics) }
         self.settings = reading.settings
         self.routes = reading.table
         self.warnings = reading.warnings
         self.locations = reading.locations
+        self.sockets = sockets
     }
 }

@@ -9,12 +9,18 @@ struct GatewayReading {
     /// The location where each setting is given.
     let locations: [GatewaySetting: SourceLocation]
 
-    init(_ file: GatewayConfiguration.File?, _ environment: [String: String], _ options: [String: String]) {
+    init(
+        _ file: GatewayConfiguration.File?,
+        _ environment: [String: String],
+        _ options: [String: String],
+        _ sockets: InheritedSockets = .none
+    ) {
         let read = file.map { GatewayFile($0.text, name: $0.name) } ?? GatewayFile(name: "")
         var (diagnostics, sources) = (
             read.diagnostics.errors, SettingSources(environment: environment, file: read.settings)
         )
         (sources.fileName, sources.unread) = (file?.name, read.unreadSettings)
+        sources.inherited = sockets.addresses
         for (name, value) in options {
             if let setting = GatewaySetting(rawValue: name) {
                 sources.options[setting] = value
@@ -35,7 +41,7 @@ struct GatewayReading {
             + Self.loops(settings, read, isNamed: origin?.name != nil, at: locations[.origin] ?? .nowhere)
         self.warnings =
             (read.warnings(default: origin?.name, settings) + Self.warnings(environment)
-            + Self.warnings(settings, locations)).sorted()
+            + Self.warnings(settings, locations) + Self.warnings(sources, reader)).sorted()
         self.file = read
     }
 
@@ -111,11 +117,32 @@ struct GatewayReading {
                 "`trusted-proxies` contains all addresses, so any client can forge its address: list only your proxies"
             )
         }
+        if settings.adminToken != nil, settings.adminTokenFile != nil {
+            warn(.adminTokenFile, "`admin-token-file` has no effect, because `admin-token` is given: leave out one")
+        }
         let stored = settings.storedBodyLimit(settings.bodyLimit)
         if locations[.bodyLimit] != .nowhere, stored < settings.bodyLimit {
             warn(.bodyLimit, "bodies larger than \(stored) are not stored: \(settings.bodyLimitReason)")
         }
         return warnings
+    }
+
+    /// Returns a warning for each address that is not used because there is an inherited socket.
+    private static func warnings(_ sources: SettingSources, _ reader: SettingReader) -> [Diagnostic] {
+        sources.inherited.compactMap { setting, address in
+            guard let given = reader.given(setting), !isSame(given, address) else { return nil }
+            let message = "\(given) is not used: the inherited socket listens on \(address)"
+            return Diagnostic(setting, at: sources.givenLocation(of: setting), message, severity: .warning)
+        }
+    }
+
+    /// Returns true if two texts are addresses on which the same clients are expected.
+    private static func isSame(_ text: String, _ other: String) -> Bool {
+        guard text != other, let one = ListenAddress(text), let two = ListenAddress(other) else { return text == other }
+        guard one.host != two.host else { return one.port == two.port }
+        func isUnspecified(_ address: ListenAddress) -> Bool { IPAddress(address.host)?.isUnspecified == true }
+        return one.port == two.port
+            && (isUnspecified(one) && isUnspecified(two) || one.isLoopback && two.isLoopback)
     }
 
     /// Returns a warning for each unknown variable whose name is similar to that of a setting.

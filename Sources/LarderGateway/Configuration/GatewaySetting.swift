@@ -17,10 +17,13 @@ public enum GatewaySetting: String, Hashable, Sendable, CaseIterable {
     case certificate
     case privateKey = "private-key"
     case adminToken = "admin-token"
+    case adminTokenFile = "admin-token-file"
     case adminAccess = "admin-access"
     case adminListen = "admin-listen"
     case adminPrefix = "admin-prefix"
     case accessLog = "access-log"
+    case accessLogFormat = "access-log-format"
+    case accessLogFields = "access-log-fields"
     case connectTimeout = "connect-timeout"
     case responseTimeout = "response-timeout"
     case idleTimeout = "idle-timeout"
@@ -56,7 +59,12 @@ public enum GatewaySetting: String, Hashable, Sendable, CaseIterable {
 
     /// True if the value is a list. The file may give a YAML list; the environment and the command line give values
     /// separated by commas.
-    public var isList: Bool { self == .hosts || self == .trustedProxies || self == .dropFields }
+    public var isList: Bool {
+        switch self {
+        case .hosts, .trustedProxies, .dropFields, .accessLogFields: true
+        default: false
+        }
+    }
 
     /// The description for `--help`, in one line.
     public var explanation: String {
@@ -81,12 +89,16 @@ public enum GatewaySetting: String, Hashable, Sendable, CaseIterable {
         case .certificate: "The PEM file with the certificate for TLS and HTTP/2 (none)"
         case .privateKey: "The PEM file with the private key of the certificate (none)"
         case .adminToken: "The bearer token that the admin routes need, at least 16 characters (none)"
+        case .adminTokenFile: "The file with the token, which only its owner and group may read (none)"
         case .adminAccess:
             "token, or loopback for development: without a token, clients on this machine are answered (token)"
         case .adminListen:
             "A second address for the admin routes alone: host:port or unix:///path/to/socket (they are on listen)"
         case .adminPrefix: "The prefix of the paths of the admin routes (/-/larder)"
         case .accessLog: "The file of the access log, or - for standard output (none)"
+        case .accessLogFormat: "The format of its lines: combined, json, or fields (combined)"
+        case .accessLogFields:
+            "The fields of its lines, in their order (json and fields: all; combined: no further ones)"
         case .connectTimeout: "The longest time that connecting to an origin takes (5s)"
         case .responseTimeout: "The longest time until the head of an origin's response arrives (30s)"
         case .idleTimeout: "The longest pause of an origin within a body (60s)"

@@ -5,17 +5,15 @@ extension GatewaySetting {
     /// True if a change of the setting takes effect when the configuration is reloaded, without a restart.
     public var isReloadable: Bool {
         switch self {
-        case .hosts, .trustedProxies, .trustedFields, .origin, .bodyLimit, .certificate, .privateKey, .adminToken,
-            .adminAccess, .adminPrefix,
-            .accessLog, .connectTimeout, .responseTimeout, .idleTimeout, .connectionsPerOrigin, .originAuthorities,
-            .clientRate, .hostField, .paths, .underscoreFields, .dropFields, .healthPath, .logLevel:
+        case .hosts, .trustedProxies, .trustedFields, .proxyProtocol, .origin, .inFlightLimit, .bodyLimit,
+            .certificate, .privateKey, .adminToken, .adminTokenFile, .adminAccess, .adminPrefix, .accessLog,
+            .accessLogFormat, .accessLogFields, .connectTimeout, .responseTimeout, .idleTimeout, .clientIdleTimeout,
+            .clientConnections, .connectionsPerAddress, .clientRate, .connectionsPerOrigin, .spoolLimit, .spoolSpace,
+            .spoolDirectory, .originAuthorities, .hostField, .paths, .underscoreFields, .dropFields, .name, .healthPath,
+            .logLevel, .drainDelay, .drainTimeout, .headerLimit, .halfClose:
             true
-        case .listen, .adminListen, .proxyProtocol, .store, .namespace, .redisTimeout, .memoryLimit, .inFlightLimit,
-            .invalidationLog,
-            .variantLimit,
-            .clientIdleTimeout,
-            .clientConnections, .connectionsPerAddress, .spoolLimit, .spoolSpace, .spoolDirectory,
-            .name, .drainDelay, .drainTimeout, .headerLimit, .halfClose:
+        // Sockets are opened and a store is created at the start; a new store would be empty.
+        case .listen, .adminListen, .store, .namespace, .redisTimeout, .memoryLimit, .invalidationLog, .variantLimit:
             false
         }
     }
@@ -62,10 +60,13 @@ extension GatewaySettings {
             case .certificate: Field(\.certificatePath)
             case .privateKey: Field(\.privateKeyPath)
             case .adminToken: Field(\.adminToken)
+            case .adminTokenFile: Field(\.adminTokenFile)
             case .adminAccess: Field(\.adminAccess)
             case .adminListen: Field(\.adminListen)
             case .adminPrefix: Field(\.adminPrefix)
             case .accessLog: Field(\.accessLog)
+            case .accessLogFormat: Field(\.accessLogFormat)
+            case .accessLogFields: Field(\.accessLogFields)
             case .connectTimeout: Field(\.connectTimeout)
             case .responseTimeout: Field(\.responseTimeout)
             case .idleTimeout: Field(\.idleTimeout)

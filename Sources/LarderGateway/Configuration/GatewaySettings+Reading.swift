@@ -77,10 +77,8 @@ extension GatewaySettings {
             reader.add(.privateKey, "needs `certificate` too: give the PEM file with its certificate")
         default: break
         }
-        adminToken = reader.value(
-            .adminToken,
-            expecting: "at least \(BearerToken.minimumLength) letters, digits, or -._~+/"
-        ) { BearerToken($0) }
+        adminToken = reader.value(.adminToken, expecting: BearerToken.expectation) { BearerToken($0) }
+        adminTokenFile = reader.value(.adminTokenFile, expecting: "the path of a file", Text.path)
         readAdministration(&reader)
         reader.read(
             .adminPrefix,
@@ -90,6 +88,10 @@ extension GatewaySettings {
         reader.read(.accessLog, into: &accessLog, expecting: "the path of a file, or - for standard output") { text in
             text == "-" ? .standardOutput : Text.path(text).map(AccessLog.file)
         }
+        reader.read(.accessLogFormat, into: &accessLogFormat, expecting: "`combined`, `json` or `fields`") { text in
+            AccessLogFormat(rawValue: text)
+        }
+        accessLogFields = reader.list(.accessLogFields, of: AccessLogField.self)
         reader.read(.clientIdleTimeout, into: &clientIdleTimeout)
         reader.read(.clientConnections, into: &clientConnections, upTo: 999_999)
         let perAddress = reader.value(.connectionsPerAddress, expecting: "`off`, or a number from 1 to 999999") {
@@ -121,7 +123,7 @@ extension GatewaySettings {
         if case .address(let address) = adminListen, address == listen, address.port != 0 {
             reader.add(.adminListen, "is the address of the gateway itself: give another port, or leave it out")
         }
-        guard reader.isAbsent(.adminToken) else { return }
+        guard reader.isAbsent(.adminToken), reader.isAbsent(.adminTokenFile) else { return }
         if adminAccess == .loopback, !listen.isLoopback {
             reader.add(
                 "`loopback` needs a gateway that other machines cannot reach, but they can reach \(listen): set "

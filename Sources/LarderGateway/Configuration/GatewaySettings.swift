@@ -127,6 +127,9 @@ public struct GatewaySettings: Sendable {
     /// The bearer token that the admin routes require. Without it, ``adminAccess`` and ``adminListen`` say which
     /// clients they answer.
     public var adminToken: BearerToken?
+    /// The path of a file with the bearer token, which is read at the start and at each reload; nil for none, the
+    /// default. ``adminToken`` takes precedence.
+    public var adminTokenFile: String?
     /// The clients that the admin routes answer without a token; none by default.
     public var adminAccess = AdminAccess.token
     /// The separate address of the admin routes; nil if they answer on ``listen``, the default.
@@ -135,6 +138,11 @@ public struct GatewaySettings: Sendable {
     public var adminPrefix = "/-/larder"
     /// The destination of the access log; off by default.
     public var accessLog = AccessLog.off
+    /// The format of the lines of the access log; the Combined Log Format by default.
+    public var accessLogFormat = AccessLogFormat.combined
+    /// The fields of the lines of the access log, in their order; all of them if empty, the default, and none after
+    /// the Combined Log Format.
+    public var accessLogFields: [AccessLogField] = []
     /// The time that a connection to an origin may take to be established; 5 seconds by default.
     public var connectTimeout = Duration.seconds(5)
     /// The time that an origin may take until it sends the head of its response; 30 seconds by default.

@@ -2,7 +2,7 @@ import Configuration
 import HTTPCaching
 import Larder
 
-/// The sources of settings, in order of precedence: the command line, the environment, the file.
+/// The sources of settings, in order of precedence: inherited sockets, the command line, the environment, the file.
 struct SettingSources {
     /// A value that is written in a file.
     struct Written {
@@ -10,6 +10,8 @@ struct SettingSources {
         let location: SourceLocation
     }
 
+    /// The addresses of inherited sockets.
+    var inherited: [GatewaySetting: String] = [:]
     var options: [GatewaySetting: String] = [:]
     var environment: [String: String] = [:]
     var file: [GatewaySetting: Written] = [:]
@@ -20,17 +22,28 @@ struct SettingSources {
 
     /// Returns the location of a setting in the first source that gives it.
     func location(of setting: GatewaySetting) -> SourceLocation {
+        inherited[setting] == nil ? givenLocation(of: setting) : .variable("LISTEN_FDS")
+    }
+
+    /// Returns the location of a setting in the first source that gives it, apart from inherited sockets.
+    func givenLocation(of setting: GatewaySetting) -> SourceLocation {
         if options[setting] != nil { return .option(setting.option) }
         if environment[setting.variable] != nil { return .variable(setting.variable) }
         return file[setting]?.location ?? .nowhere
     }
 
-    var reader: ConfigReader {
-        ConfigReader(providers: [
+    /// The reader of all sources.
+    var reader: ConfigReader { ConfigReader(providers: [Self.provider("inherited sockets", inherited)] + given) }
+
+    /// The reader of the sources apart from inherited sockets.
+    var givenReader: ConfigReader { ConfigReader(providers: given) }
+
+    private var given: [any ConfigProvider] {
+        [
             Self.provider("the command line", options),
             EnvironmentVariablesProvider(environmentVariables: environment),
             Self.provider("the file", file.mapValues(\.text)),
-        ])
+        ]
     }
 
     private static func provider(_ name: String, _ values: [GatewaySetting: String]) -> InMemoryProvider {
@@ -59,6 +72,11 @@ struct SettingReader {
     /// Returns true if no source gives a setting, or seems to give it.
     func isAbsent(_ setting: GatewaySetting) -> Bool {
         sources.location(of: setting) == .nowhere && !sources.unread.contains(setting)
+    }
+
+    /// Returns the text that a source other than inherited sockets gives for a setting; nil if none does.
+    func given(_ setting: GatewaySetting) -> String? {
+        sources.givenReader.string(forKey: setting.key, isSecret: setting.isSecret)
     }
 
     /// Adds a diagnostic about the value of a setting.
@@ -103,6 +121,35 @@ struct SettingReader {
         expecting expectation: String,
         _ parse: (String) -> Value?
     ) -> [Value] {
+        list(setting, expecting: expectation, hint: { _ in "expected \(expectation)" }, parse)
+    }
+
+    /// Returns the cases that a setting names in a list. A name that is unknown gets a diagnostic with the known name
+    /// that is most similar, and so does one that is given twice.
+    mutating func list<Choice: RawRepresentable<String> & CaseIterable & Hashable>(
+        _ setting: GatewaySetting,
+        of type: Choice.Type
+    ) -> [Choice] {
+        let names = Choice.allCases.map(\.rawValue)
+        let expectation = "names such as \(names.prefix(3).joined(separator: ", "))"
+        var known: Set<Choice> = []
+        return list(setting, expecting: expectation) { text in
+            // Suggestions ignore if words are joined by hyphens or by underscores.
+            let hyphenated = names.map { $0.replacing("_", with: "-") }
+            let meant = SpellingSuggestion.name(like: text, among: hyphenated)?.replacing("-", with: "_")
+            if Choice(rawValue: text) != nil { return "it is given twice" }
+            return meant.map { "did you mean `\($0)`?" } ?? "expected one of \(names.joined(separator: ", "))"
+        } _: { text in
+            Choice(rawValue: text).flatMap { known.insert($0).inserted ? $0 : nil }
+        }
+    }
+
+    private mutating func list<Value>(
+        _ setting: GatewaySetting,
+        expecting expectation: String,
+        hint: (String) -> String,
+        _ parse: (String) -> Value?
+    ) -> [Value] {
         guard let text = reader.string(forKey: setting.key, isSecret: setting.isSecret) else { return [] }
         let items = text.split(separator: ",", omittingEmptySubsequences: false).map { item in
             String(item.drop { $0 == " " }.reversed().drop { $0 == " " }.reversed())
@@ -122,7 +169,7 @@ struct SettingReader {
                 )
                 break
             } else {
-                add("\(DiagnosticList.quoted(item)) is invalid: expected \(expectation)", at: setting)
+                add("\(DiagnosticList.quoted(item)) is invalid: \(hint(item))", at: setting)
             }
         }
         return values

@@ -110,6 +110,12 @@ public struct RouteTable: Sendable {
         }
     }
 
+    /// Returns the place of a route in the table; nil if it is not one of the table's.
+    func place(of route: Route) -> Int? { rows.firstIndex { $0.route === route } }
+
+    /// Returns the route at a place.
+    subscript(place: Int) -> Route { rows[place].route }
+
     /// Returns the route of a request.
     /// - Parameters:
     ///   - host: The value of the client's `Host` or `:authority`, with or without a port.

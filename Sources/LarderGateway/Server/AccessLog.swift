@@ -1,76 +1,111 @@
 import HTTPCaching
-import HTTPTypes
 import Larder
 import Logging
 import NIOConcurrencyHelpers
 import NIOCore
 import NIOPosix
 import ServiceLifecycle
+import Synchronization
 import SystemErrors
 
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#elseif canImport(Darwin)
-    import Darwin
-#endif
-
-/// A service that writes one line for each request, in the Combined Log Format.
+/// A service that writes one line for each request, in the format that the settings choose.
 ///
 /// Requests only append to a buffer. The service writes the buffer every 250 milliseconds, on a thread that may block.
-/// If writing does not keep up, lines are dropped and counted, and the number is logged with the next write.
+/// If writing does not keep up, lines are dropped and counted, and the number is logged with the next write. The log
+/// can be turned on and off while the service runs.
 final class AccessLog: Service {
     /// The largest size of the text that waits to be written, in bytes: 4 MiB.
     static let limit = 4 << 20
 
     private struct State {
+        /// The file; nil if the log is off.
+        var file: LogFile?
+        /// The lines that wait to be written to it.
         var text: [UInt8] = []
+        /// The lines that wait to be written to files that were replaced by another.
+        var earlier: [(file: LogFile, text: [UInt8])] = []
         var dropped = 0
+
+        /// Replaces the file. Lines that wait belong to the former one.
+        mutating func replace(by other: LogFile?) {
+            if let file, !text.isEmpty { earlier.append((file, text)) }
+            (file, text) = (other, [])
+        }
+
+        /// Takes the lines that wait.
+        mutating func take() -> (parts: [(file: LogFile, text: [UInt8])], dropped: Int) {
+            let parts = earlier + (file.map { [($0, text)] } ?? [])
+            defer { (text, earlier, dropped) = ([], [], 0) }
+            return (parts, dropped)
+        }
     }
 
-    private let state = NIOLockedValueBox(State())
-    private let file: LogFile
+    private let state: NIOLockedValueBox<State>
+    private let layout: NIOLockedValueBox<AccessLogLayout>
+    private let isActive: Synchronization.Atomic<Bool>
+    /// An element each time that the log is turned on.
+    private let starts = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
     private let clock: WallClock
     private let logger: Logger
 
     /// Creates a log that appends to a file.
-    /// - Parameter path: The path of the file; `-` for standard output.
+    /// - Parameter path: The path of the file; `-` for standard output, nil if the log is off.
     /// - Throws: `IOError` if the file cannot be opened.
-    init(path: String, clock: WallClock, logger: Logger) throws {
-        self.file = try LogFile(path: path)
+    init(path: String?, as layout: AccessLogLayout, clock: WallClock, logger: Logger) throws {
+        self.state = NIOLockedValueBox(State(file: try path.map { try LogFile(path: $0) }))
+        self.layout = NIOLockedValueBox(layout)
+        self.isActive = Synchronization.Atomic(path != nil)
         self.clock = clock
         self.logger = logger
+        if path != nil { starts.continuation.yield() }
     }
 
+    /// True if lines are written. Without lock, since each request asks.
+    var isOn: Bool { isActive.load(ordering: .relaxed) }
+
     /// Adds the line of an answered request.
-    func note(_ entry: AccessLogEntry, status: Int, bytes: Int) {
-        let line = entry.line(status: status, bytes: bytes, at: clock.now)
+    func write(_ record: RequestRecord) {
+        let line = layout.withLockedValue { $0 }.line(for: record, at: clock.now)
         state.withLockedValue { state in
-            guard state.text.count + line.utf8.count <= Self.limit else {
+            // A log that was turned off meanwhile writes nothing more.
+            guard state.file != nil else { return }
+            guard state.text.count + line.count <= Self.limit else {
                 state.dropped += 1
                 return
             }
-            state.text.append(contentsOf: line.utf8)
+            state.text.append(contentsOf: line)
         }
     }
 
     func run() async throws {
         await cancelWhenGracefulShutdown {
-            while (try? await self.clock.sleep(for: .milliseconds(250))) != nil { await self.flush() }
+            for await _ in self.starts.stream {
+                while self.isOn, (try? await self.clock.sleep(for: .milliseconds(250))) != nil { await self.flush() }
+                await self.flush()
+            }
         }
         await flush()
     }
 
     /// Opens the file again, after a log rotation has moved it away.
     func reopen() {
-        do { try file.reopen() } catch {
+        do { try state.withLockedValue { $0.file }?.reopen() } catch {
             logger.error("The access log cannot be opened", metadata: ["error": "\(ErrorText.describe(error))"])
         }
     }
 
-    /// Writes to another file from now on.
-    func open(_ path: String) throws { try file.open(path) }
+    /// Writes to another file from now on, or turns the log on or off.
+    /// - Parameter path: The path of the file; `-` for standard output, nil to turn the log off.
+    /// - Throws: `IOError` if the file cannot be opened. Nothing changes then.
+    func open(_ path: String?) throws {
+        let file = try path.map { try LogFile(path: $0) }
+        state.withLockedValue { $0.replace(by: file) }
+        isActive.store(file != nil, ordering: .relaxed)
+        if file != nil { starts.continuation.yield() }
+    }
+
+    /// Changes the format of lines that are added from now on.
+    func change(to layout: AccessLogLayout) { self.layout.withLockedValue { $0 = layout } }
 
     /// Returns the path that a setting names, `-` for standard output; nil if there is no log.
     static func path(_ setting: GatewaySettings.AccessLog) -> String? {
@@ -82,133 +117,18 @@ final class AccessLog: Service {
     }
 
     private func flush() async {
-        let (text, dropped) = state.withLockedValue { state in
-            defer { state = State() }
-            return (state.text, state.dropped)
-        }
+        let (parts, dropped) = state.withLockedValue { $0.take() }
         if dropped > 0 {
             logger.warning("The access log is too slow: lines were dropped", metadata: ["dropped-lines": "\(dropped)"])
         }
-        guard !text.isEmpty else { return }
-        do {
-            // The future is awaited even if the task is cancelled, so that the last lines are written, too.
-            let loop = MultiThreadedEventLoopGroup.singleton.any()
-            try await NIOThreadPool.singleton.runIfActive(eventLoop: loop) { [file] in try file.write(text) }.get()
-        } catch {
-            logger.error("The access log cannot be written", metadata: ["error": "\(ErrorText.describe(error))"])
-        }
-    }
-}
-
-/// The properties of a request that its line in the access log shows.
-struct AccessLogEntry: Sendable {
-    var peer: String?
-    var method: String
-    var target: String
-    var version: String
-    var referer: String?
-    var agent: String?
-
-    /// Returns the line, such as `127.0.0.1 - - [06/Nov/1994:08:49:37 +0000] "GET /a HTTP/1.1" 200 12 "-"
-    /// "curl/8.5.0"`.
-    fileprivate func line(status: Int, bytes: Int, at now: Timestamp) -> String {
-        var line = (peer ?? "-") + " - - [" + Self.time(now) + "] \""
-        line += Self.escaped(method) + " " + Self.escaped(target) + " " + Self.escaped(version) + "\" \(status) "
-        line += bytes == 0 ? "-" : "\(bytes)"
-        line += " \"" + (referer.map(Self.escaped) ?? "-") + "\" \"" + (agent.map(Self.escaped) ?? "-") + "\"\n"
-        return line
-    }
-
-    /// Returns `06/Nov/1994:08:49:37 +0000` for `Sun, 06 Nov 1994 08:49:37 GMT`.
-    private static func time(_ now: Timestamp) -> String {
-        let parts = HTTPDate.format(now).split(separator: " ")
-        guard parts.count == 6 else { return "-" }
-        return "\(parts[1])/\(parts[2])/\(parts[3]):\(parts[4]) +0000"
-    }
-
-    /// Returns a client's text, escaped so that it stays within one line and one pair of quotes.
-    private static func escaped(_ text: String) -> String {
-        let isPlain = text.utf8.allSatisfy { (0x20...0x7E).contains($0) && $0 != UInt8(ascii: "\"") && $0 != 0x5C }
-        if isPlain { return text }
-        var escaped = ""
-        for byte in text.utf8 {
-            switch byte {
-            case UInt8(ascii: "\""), 0x5C: escaped += "\\" + String(UnicodeScalar(byte))
-            case 0x20...0x7E: escaped += String(UnicodeScalar(byte))
-            default: escaped += "\\x" + (byte < 16 ? "0" : "") + String(byte, radix: 16)
-            }
-        }
-        return escaped
-    }
-}
-
-/// A file that is appended to, or standard output.
-final class LogFile: Sendable {
-    private let path: NIOLockedValueBox<String>
-    private let descriptor: NIOLockedValueBox<CInt>
-
-    init(path: String) throws {
-        self.path = NIOLockedValueBox(path)
-        descriptor = NIOLockedValueBox(try Self.open(path))
-    }
-
-    deinit { Self.close(descriptor.withLockedValue { $0 }) }
-
-    /// Checks that a file can be appended to, and creates nothing.
-    /// - Throws: The error that opening the file would throw.
-    static func check(_ path: String) throws {
-        let descriptor = systemOpen(path, O_WRONLY | O_APPEND | O_NONBLOCK | O_CLOEXEC, 0)
-        if descriptor >= 0 { return Self.close(descriptor) }
-        let reason = errno
-        guard reason == ENOENT else { throw IOError(errnoCode: reason, reason: path) }
-        let directory = path.lastIndex(of: "/").map { $0 == path.startIndex ? "/" : String(path[..<$0]) } ?? "."
-        guard access(directory, W_OK | X_OK) == 0 else { throw IOError(errnoCode: errno, reason: path) }
-    }
-
-    func write(_ bytes: [UInt8]) throws {
-        try descriptor.withLockedValue { descriptor in
-            var rest = bytes[...]
-            while !rest.isEmpty {
-                let count = rest.withUnsafeBytes { systemWrite(descriptor, $0.baseAddress, $0.count) }
-                if count > 0 {
-                    rest = rest.dropFirst(count)
-                } else if errno != EINTR {
-                    throw IOError(errnoCode: errno, reason: "write")
-                }
+        for (file, text) in parts where !text.isEmpty {
+            do {
+                // The future is awaited even if the task is cancelled, so that the last lines are written, too.
+                let loop = MultiThreadedEventLoopGroup.singleton.any()
+                try await NIOThreadPool.singleton.runIfActive(eventLoop: loop) { try file.write(text) }.get()
+            } catch {
+                logger.error("The access log cannot be written", metadata: ["error": "\(ErrorText.describe(error))"])
             }
         }
     }
-
-    func reopen() throws {
-        let path = path.withLockedValue { $0 }
-        if path != "-" { try open(path) }
-    }
-
-    func open(_ other: String) throws {
-        let fresh = try Self.open(other)
-        path.withLockedValue { $0 = other }
-        let old = descriptor.withLockedValue { descriptor in
-            defer { descriptor = fresh }
-            return descriptor
-        }
-        Self.close(old)
-    }
-
-    private static func open(_ path: String) throws -> CInt {
-        guard path != "-" else { return STDOUT_FILENO }
-        // Opening a pipe that no process reads, or writing to a full one, must not block the gateway.
-        let descriptor = systemOpen(path, O_WRONLY | O_CREAT | O_APPEND | O_NONBLOCK | O_CLOEXEC, 0o640)
-        guard descriptor >= 0 else { throw IOError(errnoCode: errno, reason: path) }
-        return descriptor
-    }
-
-    private static func close(_ descriptor: CInt) {
-        if descriptor != STDOUT_FILENO { systemClose(descriptor) }
-    }
 }
-
-private func systemOpen(_ path: String, _ flags: CInt, _ mode: mode_t) -> CInt { open(path, flags, mode) }
-private func systemWrite(_ descriptor: CInt, _ bytes: UnsafeRawPointer?, _ count: Int) -> Int {
-    write(descriptor, bytes, count)
-}
-private func systemClose(_ descriptor: CInt) { close(descriptor) }

@@ -7,22 +7,25 @@ import NIOCore
 /// count as one, since one client can have all of them.
 final class AddressLimit: Sendable {
     private struct State {
+        var limit: Int?
         var connections: [IPAddress: Int] = [:]
         var refusals = LogLimit(1)
     }
 
-    private let state = NIOLockedValueBox(State())
-    private let limit: Int
+    private let state: NIOLockedValueBox<State>
     private let isProxy: @Sendable (IPAddress) -> Bool
     private let logger: Logger
 
     /// Creates a limit.
     /// - Parameters:
-    ///   - limit: The number of connections.
+    ///   - limit: The number of connections; nil for any number.
     ///   - isProxy: Returns true if the connections from an address are those of many clients.
-    init(limit: Int, logger: Logger, isProxy: @escaping @Sendable (IPAddress) -> Bool) {
-        (self.limit, self.logger, self.isProxy) = (limit, logger, isProxy)
+    init(limit: Int?, logger: Logger, isProxy: @escaping @Sendable (IPAddress) -> Bool) {
+        (self.state, self.logger, self.isProxy) = (NIOLockedValueBox(State(limit: limit)), logger, isProxy)
     }
+
+    /// Changes the limit. Connections that are open remain open, and count.
+    func setLimit(_ limit: Int?) { state.withLockedValue { $0.limit = limit } }
 
     /// Counts a connection that its client opened, until it is closed.
     /// - Returns: False if the client has reached the limit.
@@ -37,15 +40,14 @@ final class AddressLimit: Sendable {
     /// - Returns: False if the client has reached the limit.
     func admits(_ channel: any Channel, from address: IPAddress) -> Bool {
         let network = address.clientNetwork
-        let (isAdmitted, unlogged) = state.withLockedValue { state -> (Bool, Int?) in
+        // The connections are counted even if there is no limit, because a reload may set one.
+        let refusal = state.withLockedValue { state -> (limit: Int, unlogged: Int?)? in
             let count = state.connections[network] ?? 0
-            guard count >= limit else {
-                state.connections[network] = count + 1
-                return (true, nil)
-            }
-            return (false, state.refusals.count())
+            if let limit = state.limit, count >= limit { return (limit, state.refusals.count()) }
+            state.connections[network] = count + 1
+            return nil
         }
-        if let unlogged {
+        if case (let limit, let unlogged?)? = refusal {
             var metadata: Logger.Metadata = ["address": "\(address)", "limit": "\(limit)"]
             if unlogged > 0 { metadata["refusals-not-logged"] = "\(unlogged)" }
             logger.warning(
@@ -53,7 +55,7 @@ final class AddressLimit: Sendable {
                 metadata: metadata
             )
         }
-        guard isAdmitted else { return false }
+        guard refusal == nil else { return false }
         channel.closeFuture.whenComplete { _ in
             self.state.withLockedValue { state in
                 let count = (state.connections[network] ?? 1) - 1

@@ -62,7 +62,7 @@ final class ClientConnection: Sendable {
     }
 
     /// Notes a request that was answered as soon as it was read, while no other was under way.
-    func noteAnswered() { idle.store(NIODeadline.now().uptimeNanoseconds, ordering: .relaxed) }
+    func noteAnswered(at now: NIODeadline) { idle.store(now.uptimeNanoseconds, ordering: .relaxed) }
 
     /// Takes the memory of a request's head. The memory above the connection's share is charged to a budget.
     /// - Returns: False if the budget does not have room for it.

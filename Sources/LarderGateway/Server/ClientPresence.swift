@@ -21,8 +21,8 @@ final class ClientPresence: Sendable {
 
         var hasLeft: Bool { left.map { $0 <= answered } ?? false }
 
-        /// The values that hold the memory of the responses that are being written, in the order of the responses.
-        var holders: Deque<(any Sendable)?> = []
+        /// The responses that are about to be written, in their order.
+        var responses: Deque<PendingResponse> = []
 
         /// The task to cancel now, if any.
         var cancelled: Task<Void, Never>? { isWaiting && hasLeft ? task : nil }
@@ -54,20 +54,11 @@ final class ClientPresence: Sendable {
         }
     }
 
-    /// Retains the value that holds the memory of the next response until ``takeHolder()`` is called for it.
-    func hold(_ holder: (any Sendable)?) { state.withLockedValue { $0.holders.append(holder) } }
+    /// Notes a response that is about to be written, until ``takeResponse()`` is called for it.
+    func expect(_ response: PendingResponse) { state.withLockedValue { $0.responses.append(response) } }
 
-    /// Returns the value that holds the memory of the response whose end is being written; nil if there is none.
-    func takeHolder() -> (any Sendable)? { state.withLockedValue { $0.holders.popFirst() ?? nil } }
-
-    /// Returns a promise for the end of a response, which retains the value that holds the memory of the response until
-    /// its last byte is sent.
-    func holding(_ promise: EventLoopPromise<Void>?, on loop: any EventLoop) -> EventLoopPromise<Void>? {
-        guard let holder = takeHolder() else { return promise }
-        let sent = promise ?? loop.makePromise()
-        sent.futureResult.whenComplete { _ in withExtendedLifetime(holder) {} }
-        return sent
-    }
+    /// Returns the response whose head is being written; nil if it was not noted.
+    func takeResponse() -> PendingResponse? { state.withLockedValue { $0.responses.popFirst() } }
 
     /// Notes that the client has disconnected.
     /// - Parameter first: The number of the first request whose response the client does not wait for.
@@ -79,5 +70,26 @@ final class ClientPresence: Sendable {
             return state.cancelled
         }
         cancelled?.cancel()
+    }
+}
+
+/// A response that is being written, with what is needed until its last byte is sent.
+struct PendingResponse: Sendable {
+    /// The value that holds the memory of the body.
+    var holder: (any Sendable)?
+    /// The record of the request, which is completed then.
+    var record: OpenRecord?
+    /// Called then, also if the response is lost with its connection.
+    var onEnd: (@Sendable () -> Void)?
+
+    /// Returns a promise for the end of the response.
+    func ending(_ promise: EventLoopPromise<Void>?, on loop: any EventLoop) -> EventLoopPromise<Void>? {
+        let sent = promise ?? loop.makePromise()
+        sent.futureResult.whenComplete { _ in
+            record?.complete()
+            onEnd?()
+            withExtendedLifetime(holder) {}
+        }
+        return sent
     }
 }

@@ -10,6 +10,8 @@ struct ClientRequest: Sendable {
     let head: HTTPRequest
     let body: RequestBody
     let version: HTTPVersion
+    /// The time at which the head was read.
+    let receivedAt: NIODeadline
     let connection: ClientConnection
     let presence: ClientPresence
     /// The channel of the request: the connection's own, or that of an HTTP/2 stream.
@@ -61,14 +63,14 @@ struct RequestRefusal: Error, Hashable, Sendable {
 
 /// A part of a client's requests, in the order in which they are received.
 enum ClientPart: Sendable {
-    /// The head of a request.
-    case head(HTTPRequest, HTTPVersion)
+    /// The head of a request, and the time at which it was read.
+    case head(HTTPRequest, HTTPVersion, at: NIODeadline)
     /// Some content.
     case body(ByteBuffer)
     /// The end of a request.
     case end
     /// A request that cannot be read, or is not allowed. Over HTTP/1.1 no part follows it.
-    case refused(RequestRefusal)
+    case refused(RequestRefusal, at: NIODeadline)
     /// The content cannot be read. This part takes the place of `end`.
     case broken(RequestRefusal)
 }

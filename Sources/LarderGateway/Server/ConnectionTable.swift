@@ -13,6 +13,8 @@ final class ConnectionTable: Sendable {
     private typealias Candidate = (connection: ClientConnection, since: UInt64)
 
     private struct State {
+        /// The largest number of connections that are admitted.
+        var limit: Int
         var connections: [ObjectIdentifier: ClientConnection] = [:]
         /// The number of connections that were accepted, including those that are not set up.
         var accepted = 0
@@ -35,13 +37,28 @@ final class ConnectionTable: Sendable {
     /// The number of idle connections that one check of all connections collects.
     private static let candidatesPerCheck = 64
 
-    private let state = NIOLockedValueBox(State())
+    private let state: NIOLockedValueBox<State>
     private let isFull = Atomic<Bool>(false)
-    private let limit: Int
 
     /// Creates a table.
     /// - Parameter limit: The largest number of connections that are admitted.
-    init(limit: Int) { self.limit = limit }
+    init(limit: Int) { self.state = NIOLockedValueBox(State(limit: limit)) }
+
+    /// Changes the limit. Connections above it are closed when further ones are accepted, the longest idle first.
+    func setLimit(_ limit: Int) {
+        let waiting = state.withLockedValue { state in
+            state.limit = limit
+            return takeWaiting(&state)
+        }
+        for resume in waiting { resume() }
+    }
+
+    /// Removes the closures of those that wait to be admitted.
+    private func takeWaiting(_ state: inout State) -> [@Sendable () -> Void] {
+        defer { state.waiting = [] }
+        isFull.store(false, ordering: .sequentiallyConsistent)
+        return state.waiting
+    }
 
     /// The connections that are set up.
     var connections: [ClientConnection] { state.withLockedValue { Array($0.connections.values) } }
@@ -85,16 +102,30 @@ final class ConnectionTable: Sendable {
 
     /// Notes an accepted connection, until it is closed.
     func noteAccepted(_ channel: any Channel) {
-        state.withLockedValue { $0.accepted += 1 }
-        channel.closeFuture.whenComplete { _ in self.state.withLockedValue { $0.accepted -= 1 } }
+        countAccepted()
+        channel.closeFuture.whenComplete { _ in self.discountAccepted() }
     }
 
-    /// Admits an accepted connection, until it is closed. At the limit, an idle connection is closed, and `resume` is
-    /// called when another attempt may succeed.
+    /// Counts a connection that is being accepted.
+    func countAccepted() { state.withLockedValue { $0.accepted += 1 } }
+
+    /// Notes that a connection is closed, or that there was none to accept.
+    func discountAccepted() { state.withLockedValue { $0.accepted -= 1 } }
+
+    /// Admits an accepted connection, until it is closed, in the same way as ``reserve(orElse:)``.
     /// - Returns: True if the connection was admitted.
     func admit(_ channel: any Channel, orElse resume: @escaping @Sendable () -> Void) -> Bool {
+        guard reserve(orElse: resume) else { return false }
+        channel.closeFuture.whenComplete { _ in self.release() }
+        return true
+    }
+
+    /// Admits a connection, until it is released. At the limit, an idle connection is closed, and `resume` is called
+    /// when another attempt may succeed.
+    /// - Returns: True if the connection was admitted.
+    func reserve(orElse resume: @escaping @Sendable () -> Void) -> Bool {
         let isAdmitted = state.withLockedValue { state in
-            guard state.admitted < limit else {
+            guard state.admitted < state.limit else {
                 state.waiting.append(resume)
                 isFull.store(true, ordering: .sequentiallyConsistent)
                 return false
@@ -102,20 +133,17 @@ final class ConnectionTable: Sendable {
             state.admitted += 1
             return true
         }
-        guard isAdmitted else {
-            makeRoom()
-            return false
+        if !isAdmitted { makeRoom() }
+        return isAdmitted
+    }
+
+    /// Notes that an admitted connection is closed.
+    func release() {
+        let waiting = state.withLockedValue { state in
+            state.admitted -= 1
+            return takeWaiting(&state)
         }
-        channel.closeFuture.whenComplete { _ in
-            let waiting = self.state.withLockedValue { state in
-                state.admitted -= 1
-                defer { state.waiting = [] }
-                self.isFull.store(false, ordering: .sequentiallyConsistent)
-                return state.waiting
-            }
-            for resume in waiting { resume() }
-        }
-        return true
+        for resume in waiting { resume() }
     }
 
     // MARK: - Idle connections

@@ -48,6 +48,10 @@ public enum GatewayFiles {
         if let path = settings.originAuthorities {
             attempt { () throws(GatewayError) in _ = try authorities(path) }
         }
+        attempt { () throws(GatewayError) in
+            var settings = settings
+            try settings.readToken()
+        }
         if case .file(let path) = settings.accessLog {
             attempt { () throws(GatewayError) in
                 do { try LogFile.check(path) } catch { throw GatewayError.accessLog(path, error) }

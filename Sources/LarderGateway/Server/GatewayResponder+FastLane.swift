@@ -17,7 +17,8 @@ extension GatewayResponder {
     private static let encryptedBody = 15 << 10
 
     func knownResponse(to head: HTTPRequestHead, on connection: ClientConnection) -> KnownResponse? {
-        guard !connection.isAdministrative else { return nil }
+        // A span belongs to a task.
+        guard !connection.isAdministrative, !tracing.isOn else { return nil }
         let active = active.withLockedValue { $0 }
         return active.hits.find(head).map { KnownResponse($0, under: active) }
     }
@@ -25,44 +26,45 @@ extension GatewayResponder {
     func `repeat`(
         _ known: KnownResponse,
         to head: HTTPRequestHead,
+        receivedAt: NIODeadline,
         on connection: ClientConnection
-    ) -> EncodedResponse? {
+    ) -> ImmediateResponse<EncodedResponse>? {
         let active = active.withLockedValue { $0 }
-        guard known.configuration === active else { return nil }
+        guard known.configuration === active, let label = known.response.label else { return nil }
         let response = known.response
         guard let entry = cache.repeat(response.hit) else {
             active.hits.forget(response, for: head)
             return nil
         }
-        if let log {
-            let entry = AccessLogEntry(
-                peer: connection.address?.ipAddress,
-                method: head.method.rawValue,
-                target: response.target,
-                version: head.version.text,
-                referer: Self.joined(head.headers["Referer"]),
-                agent: Self.joined(head.headers["User-Agent"])
-            )
-            log.note(entry, status: response.status, bytes: response.bodySize)
-        }
-        return response.response(from: entry)
+        let answer = response.response(from: entry)
+        // Hits are repeated only if there are no trusted proxies, so the peer is the client.
+        var record = RequestRecord(
+            .decoded(head, target: label.target, host: label.host),
+            from: .peer(connection),
+            at: receivedAt
+        )
+        record.route = active.routes[label.route]
+        record.noteHit(status: answer.status, bytes: answer.bodySize, age: answer.age)
+        return ImmediateResponse(response: answer, record: record)
     }
-
-    /// Returns the lines of a field as one value; nil if there is none.
-    private static func joined(_ lines: [String]) -> String? { lines.isEmpty ? nil : lines.joined(separator: ", ") }
 
     func respondAtOnce(
         to request: HTTPRequest,
         readFrom head: HTTPRequestHead,
+        receivedAt: NIODeadline,
         on connection: ClientConnection
-    ) -> EncodedResponse? {
+    ) -> ImmediateResponse<EncodedResponse>? {
         let active = active.withLockedValue { $0 }
         guard let hit = hit(for: request, head.version, on: connection, active, encodedBy: encode) else { return nil }
         let response = hit.response
-        note(hit, for: request, head.version, status: response.status, bytes: response.bodySize)
         // The signature says nothing of the peer, which decides if fields about the client are believed.
         if let repeatable = hit.repeatable, active.settings.trustedProxies.isEmpty,
-            let known = RepeatableResponse(repeatable, response, target: request.path ?? "*"),
+            let route = active.routes.place(of: hit.route),
+            let known = RepeatableResponse(
+                repeatable,
+                response,
+                label: .init(target: request.path ?? "*", host: hit.head.authority, route: route)
+            ),
             let signature = HeadSignature(
                 head,
                 deciding: repeatable.vary?.union(hit.policy.decidingFields),
@@ -71,10 +73,16 @@ extension GatewayResponder {
         {
             active.hits.remember(known, as: signature, for: head)
         }
-        return response
+        var record = hit.record(head.version, on: connection, at: receivedAt)
+        record.noteHit(status: response.status, bytes: response.bodySize, age: response.age)
+        return ImmediateResponse(response: response, record: record)
     }
 
-    func respondAtOnce(to request: HTTPRequest, on connection: ClientConnection) -> ServedResponse? {
+    func respondAtOnce(
+        to request: HTTPRequest,
+        receivedAt: NIODeadline,
+        on connection: ClientConnection
+    ) -> ImmediateResponse<ServedResponse>? {
         let active = active.withLockedValue { $0 }
         let hit = hit(for: request, .http2, on: connection, active) { served -> ServedResponse? in
             let isSmall = served.body?.readableBytes ?? 0 <= Self.encryptedBody
@@ -82,8 +90,16 @@ extension GatewayResponder {
         }
         guard let hit else { return nil }
         let response = hit.response
-        note(hit, for: request, .http2, status: response.head.status.code, bytes: response.body?.readableBytes ?? 0)
-        return response
+        var record = hit.record(.http2, on: connection, at: receivedAt)
+        let size = response.body?.readableBytes ?? 0
+        record.noteHit(status: response.head.status.code, bytes: size, age: response.age)
+        return ImmediateResponse(response: response, record: record)
+    }
+
+    func complete(_ record: consuming RequestRecord, at now: NIODeadline) {
+        record.beganAt = record.beganAt ?? now
+        record.endedAt = now
+        requests.record(record)
     }
 
     /// A response from the memory of this process, with what the gateway knows about its request.
@@ -92,7 +108,22 @@ extension GatewayResponder {
         /// The hit in a form in which it can be repeated; nil if it cannot be.
         let repeatable: RepeatableHit?
         let policy: SharedPolicy
+        let route: Route
+        /// The head of the request in its normalized form.
+        let head: HTTPRequest
         let sender: Sender
+
+        /// Returns the record of the request.
+        func record(
+            _ version: HTTPVersion,
+            on connection: ClientConnection,
+            at receivedAt: NIODeadline
+        ) -> RequestRecord {
+            let client = RequestRecord.Client(sender, on: connection)
+            var record = RequestRecord(.read(head, version), from: client, at: receivedAt)
+            record.route = route
+            return record
+        }
     }
 
     /// Returns the response to a request, if it is in the memory of this process and can be encoded.
@@ -105,7 +136,7 @@ extension GatewayResponder {
     ) -> Hit<Encoded>? {
         guard request.method == .get || request.method == .head, !request.hasContent else { return nil }
         let settings = active.settings
-        guard settings.answersAtOnce else { return nil }
+        guard settings.answersAtOnce, !tracing.isOn else { return nil }
         let sender = Sender(
             request,
             peer: connection.address?.ipAddress,
@@ -114,21 +145,22 @@ extension GatewayResponder {
             settings.trustedFields
         )
         guard case .success(let normalized) = normalized(request, version, from: sender),
-            case .cache(let keyed, let policy, _) = destination(of: normalized, from: sender, on: connection, active),
+            case .cache(let keyed, let policy, let route) = destination(
+                of: normalized,
+                from: sender,
+                on: connection,
+                active
+            ),
             let (response, hit) = cache.respondAtOnce(to: keyed, under: policy, encodedBy: encode)
         else { return nil }
-        return Hit(response: response, repeatable: hit, policy: policy, sender: sender)
-    }
-
-    /// Writes a hit to the access log.
-    private func note<Encoded>(
-        _ hit: Hit<Encoded>,
-        for request: HTTPRequest,
-        _ version: HTTPVersion,
-        status: Int,
-        bytes: Int
-    ) {
-        log?.note(entry(request, version, from: hit.sender), status: status, bytes: bytes)
+        return Hit(
+            response: response,
+            repeatable: hit,
+            policy: policy,
+            route: route,
+            head: normalized,
+            sender: sender
+        )
     }
 
     /// Returns a response in the bytes of HTTP/1.1; nil if it is to be sent in parts.

@@ -12,8 +12,10 @@ enum RequestDestination {
     case administration
     /// The removal of the stored response to a request.
     case purge(HTTPRequest, CachePolicy)
-    /// The gateway answers the request by itself, or refuses it.
+    /// The gateway answers the request by itself.
     case gateway(Response)
+    /// The gateway refuses the request.
+    case refused(UpstreamError)
     /// The cache, in front of the origin of a route. The request has the form that keys are made from.
     case cache(HTTPRequest, SharedPolicy, Route)
 }
@@ -36,33 +38,40 @@ extension GatewayResponder {
         if head.maxForwards == 0 || head.path == "*" {
             return .gateway(Response(status: .ok, headers: [.allow: UpstreamError.allowedMethods]))
         }
+        let port = connection.channel.localAddress?.port
+        return destination(ofRouted: head, scheme: sender.scheme, listeningOn: port, active)
+    }
+
+    /// Returns the destination of a request that is not for the gateway itself.
+    func destination(
+        ofRouted head: HTTPRequest,
+        scheme: String,
+        listeningOn port: Int?,
+        _ active: ActiveConfiguration
+    ) -> RequestDestination {
         var head = head
         // An HTTP/1.0 request without a host is sent to the origin's own name (below), whatever hosts are served.
         if let authority = head.authority {
-            head.authority = active.settings.served(
-                authority,
-                scheme: sender.scheme,
-                listeningOn: connection.channel.localAddress?.port
-            )
+            head.authority = active.settings.served(authority, scheme: scheme, listeningOn: port)
             guard head.authority != nil else {
-                return .gateway(failure(UpstreamError(.requestError, "host not served", status: .misdirectedRequest)))
+                return .refused(UpstreamError(.requestError, "host not served", status: .misdirectedRequest))
             }
         }
         // The origin receives the authority as it is in the key. Otherwise an origin that answers spellings of a host
         // differently could have the response to one spelling stored for all of them.
         guard head.normalizeAuthority() else {
-            return .gateway(failure(UpstreamError(.requestError, "invalid host")))
+            return .refused(UpstreamError(.requestError, "invalid host"))
         }
         let route = active.routes.route(host: head.authority, path: head.path ?? "/")
         if head.method == .purge { return .purge(head, route.policy) }
         guard active.settings.accepts(head.path ?? "/") else {
-            return .gateway(failure(UpstreamError(.requestError, "ambiguous path")))
+            return .refused(UpstreamError(.requestError, "ambiguous path"))
         }
         // An HTTP/1.0 request may be without a host. It is sent to the origin's own name.
         if head.authority == nil {
             head.authority = route.origin.authority
             guard head.normalizeAuthority() else {
-                return .gateway(failure(UpstreamError(.requestError, "invalid host")))
+                return .refused(UpstreamError(.requestError, "invalid host"))
             }
         }
         // Fields that concern only this connection do not influence responses. They are removed here, because the code
@@ -124,7 +133,7 @@ extension GatewayResponder {
         guard head.method != .trace, head.method != .connect else {
             return .failure(UpstreamError(.requestDenied, "method"))
         }
-        if head.headerFields[values: .via].contains(where: { $0.contains(via) }) {
+        if head.headerFields[values: .via].contains(where: { $0.contains("-\(instanceID)") }) {
             return .failure(UpstreamError(.loopDetected, "Via"))
         }
         if let expectation = head.headerFields[.expect], expectation.lowercased() != "100-continue" {

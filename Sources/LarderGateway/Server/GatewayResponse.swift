@@ -1,3 +1,4 @@
+import HTTPCaching
 import HTTPTypes
 import Hummingbird
 import Larder
@@ -10,6 +11,8 @@ struct GatewayResponse: OriginResponse {
     /// The stored response that has the body, or the reader of a body that is still being received. Both count their
     /// memory as long as they exist, so they are retained until the client's socket has taken the body.
     private var holder: Holder?
+    /// The way in which the cache handled the request; nil if it was not asked.
+    private(set) var status: CacheStatus?
 
     /// The owner of a body's memory.
     private enum Holder {
@@ -30,6 +33,8 @@ struct GatewayResponse: OriginResponse {
     }
 
     mutating func hold(_ entry: CacheEntry) { holder = .entry(entry) }
+
+    mutating func note(_ status: CacheStatus) { self.status = status }
 
     /// Returns the holder of the body's memory, added to a table of responses that may have to end early; nil if there
     /// is none.

@@ -15,7 +15,7 @@ final class HTTP1Handler: ChannelDuplexHandler {
     typealias OutboundIn = HTTPResponsePart
     typealias OutboundOut = HTTPServerResponsePart
 
-    private enum Phase {
+    enum Phase {
         case open
         /// The output ends when everything is written.
         case ending
@@ -25,22 +25,26 @@ final class HTTP1Handler: ChannelDuplexHandler {
     }
 
     private let client: ClientConnection
-    private let presence: ClientPresence
-    private let options: HTTPOptions
-    private let recorder: HeadRecorder
+    let presence: ClientPresence
+    let options: HTTPOptions
+    let recorder: HeadRecorder
     private let responder: any ClientResponder
-    private var state = HTTP1ConnectionState()
-    private var phase = Phase.open
-    private let idle: IdleTimer
+    var state = HTTP1ConnectionState()
+    var phase = Phase.open
+    let idle: IdleTimer
     private let pace: RateTimer
     /// True if the connection is to read more bytes of the client.
     private var isReading = false
     private var dropsBody = false
     /// The number of responses that were written completely, without those that were sent at once.
-    private var answered = 0
+    var answered = 0
     /// The head of a request without content that may be answered at once, until its end is read, and the response to
     /// an equal request before.
     private var held: (head: HTTPRequestHead, known: KnownResponse?)?
+    /// The time at which the last head was read.
+    private var headAt = NIODeadline.now()
+    /// The response that is being written.
+    private var sending: PendingResponse?
     /// The context of the encoder, from which encoded responses are written.
     private var encoder: ChannelHandlerContext?
     /// The handler that knows what the socket has not taken; nil if clients may read as slowly as they like.
@@ -48,7 +52,7 @@ final class HTTP1Handler: ChannelDuplexHandler {
     /// True if a response was sent at once, and not flushed.
     private var isFlushDue = false
     /// The responses that were sent at once, are not flushed, and have a body that is shared with the store.
-    private var unsent: [EncodedResponse] = []
+    private var unsent: [ImmediateResponse<EncodedResponse>] = []
 
     init(
         _ client: ClientConnection,
@@ -79,6 +83,8 @@ final class HTTP1Handler: ChannelDuplexHandler {
         recorder.answerAgain = nil
         idle.cancel()
         pace.cancel()
+        sending = nil
+        completeUnsent()
     }
 
     func channelActive(context: ChannelHandlerContext) {
@@ -106,6 +112,7 @@ final class HTTP1Handler: ChannelDuplexHandler {
         guard case .open = phase else { return }
         switch unwrapInboundIn(data) {
         case .head(let head):
+            headAt = idle.lastActive
             recorder.completeHead()
             guard !state.isDone else { return }
             if !hold(head) { read(head, context) }
@@ -115,7 +122,7 @@ final class HTTP1Handler: ChannelDuplexHandler {
             recorder.completeMessage()
             if let (head, known) = held {
                 held = nil
-                if let known, let response = responder.repeat(known, to: head, on: client) {
+                if let known, let response = responder.repeat(known, to: head, receivedAt: headAt, on: client) {
                     recorder.noteRepeated(known, for: head)
                     return send(response)
                 }
@@ -163,23 +170,16 @@ final class HTTP1Handler: ChannelDuplexHandler {
 
     /// Reads a head, and sends the response at once if the request is complete and the response is in memory.
     private func read(_ head: HTTPRequestHead, _ context: ChannelHandlerContext, isComplete: Bool = false) {
-        var normalized = head
-        var refusal = HTTP1RequestValidator.normalize(&normalized).map { RequestRefusal($0) }
-        var request: HTTPRequest?
-        do {
-            request = try HTTPRequest(normalized, secure: false, splitCookie: false)
-        } catch {
-            refusal = refusal ?? RequestRefusal("The method is not a valid token")
-        }
         let isHTTP10 = head.version.minor == 0
-        if let request, refusal == nil { refusal = request.excess(over: options.headerLimit) }
-        if var refusal {
-            (refusal.method, refusal.target) = (head.method.rawValue, head.uri)
-            refusal.version = head.version.text
+        let request: HTTPRequest
+        switch head.request(upTo: options.headerLimit) {
+        case .success(let read): request = read
+        case .failure(let refusal):
             return refuse(refusal, isHTTP10: isHTTP10, isHead: head.method == .HEAD, context)
         }
-        guard let request else { preconditionFailure("A request that is not refused must have been read") }
-        if isComplete, let response = responder.respondAtOnce(to: request, readFrom: head, on: client) {
+        if isComplete,
+            let response = responder.respondAtOnce(to: request, readFrom: head, receivedAt: headAt, on: client)
+        {
             return send(response)
         }
         // The decoder reads nothing after a request that asks for an upgrade. Such a request is answered like any
@@ -187,13 +187,13 @@ final class HTTP1Handler: ChannelDuplexHandler {
         let closes = !head.isKeepAlive || head.headers.contains(name: "Upgrade")
         state.begin(HTTP1ConnectionState.Request(closes: closes, isHTTP10: isHTTP10, isHead: head.method == .HEAD))
         client.beginRequest()
-        fire(.head(request, head.version), context)
+        fire(.head(request, head.version, at: headAt), context)
     }
 
     private func refuse(_ refusal: RequestRefusal, isHTTP10: Bool, isHead: Bool, _ context: ChannelHandlerContext) {
         state.refuse(isHTTP10: isHTTP10, isHead: isHead)
         client.beginRequest()
-        fire(.refused(refusal), context)
+        fire(.refused(refusal, at: headAt), context)
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
@@ -222,7 +222,7 @@ final class HTTP1Handler: ChannelDuplexHandler {
         switch state.malformed() {
         case .refuse:
             client.beginRequest()
-            fire(.refused(refusal), context)
+            fire(.refused(refusal, at: idle.lastActive), context)
         case .breakContent: fire(.broken(refusal), context)
         case .ignore(let action): follow(action, context)
         }
@@ -254,23 +254,35 @@ final class HTTP1Handler: ChannelDuplexHandler {
     /// Answers a request that has the same bytes as an earlier one.
     /// - Returns: False if the request is to be decoded.
     private func answerAgain(_ request: RepeatedRequest) -> Bool {
-        guard case .open = phase, isReadyToAnswer,
-            let response = responder.repeat(request.known, to: request.head, on: client)
-        else { return false }
+        guard case .open = phase, isReadyToAnswer else { return false }
         idle.touch()
+        let receivedAt = idle.lastActive
+        guard let response = responder.repeat(request.known, to: request.head, receivedAt: receivedAt, on: client)
+        else { return false }
         send(response)
         return true
     }
 
-    private func send(_ response: EncodedResponse) {
+    private func send(_ answer: ImmediateResponse<EncodedResponse>) {
         guard let encoder else { preconditionFailure("Responses are sent at once only if there is an encoder") }
         state.answerAtOnce()
-        client.noteAnswered()
         isFlushDue = true
-        encoder.write(NIOAny(IOData.byteBuffer(response.bytes)), promise: nil)
-        guard let rest = response.rest else { return }
+        encoder.write(NIOAny(IOData.byteBuffer(answer.response.bytes)), promise: nil)
+        let now = NIODeadline.now()
+        client.noteAnswered(at: now)
+        guard let rest = answer.response.rest else { return responder.complete(answer.record, at: now) }
         encoder.write(NIOAny(IOData.byteBuffer(rest.body)), promise: nil)
-        unsent.append(response)
+        var answer = answer
+        answer.record.beganAt = now
+        unsent.append(answer)
+    }
+
+    /// Completes the records of responses that the socket has taken, or that are lost with it.
+    private func completeUnsent() {
+        guard !unsent.isEmpty else { return }
+        let now = NIODeadline.now()
+        for answer in unsent { responder.complete(answer.record, at: now) }
+        unsent.removeAll(keepingCapacity: true)
     }
 
     /// Flushes the responses that were sent at once. While the socket has not taken all of them, they count as under
@@ -278,14 +290,19 @@ final class HTTP1Handler: ChannelDuplexHandler {
     private func flushResponses(_ context: ChannelHandlerContext) {
         isFlushDue = false
         context.flush()
-        defer { unsent.removeAll(keepingCapacity: true) }
-        guard let encoder, (slowReader?.unsentBytes ?? context.channel.bufferedBytes) > 0 else { return }
-        let holders = unsent.compactMap { responder.holder(of: $0, on: client) }
+        guard let encoder, (slowReader?.unsentBytes ?? context.channel.bufferedBytes) > 0 else {
+            return completeUnsent()
+        }
+        let records = unsent.map(\.record)
+        let holders = unsent.compactMap { responder.holder(of: $0.response, on: client) }
+        unsent.removeAll(keepingCapacity: true)
         state.beginSending()
         client.beginRequest()
         let sent = context.eventLoop.makePromise(of: Void.self)
         sent.futureResult.assumeIsolated().whenComplete { _ in
             withExtendedLifetime(holders) {}
+            let now = NIODeadline.now()
+            for record in records { self.responder.complete(record, at: now) }
             self.client.endRequests()
             self.follow(self.state.endSending(), context)
             self.watchIdleness(context)
@@ -300,13 +317,18 @@ final class HTTP1Handler: ChannelDuplexHandler {
         switch unwrapOutboundIn(data) {
         case .head(let head): write(head, promise, context)
         case .body(let part):
-            guard !dropsBody else { return succeed(promise) }
+            guard !dropsBody else {
+                promise?.succeed()
+                return
+            }
+            sending?.record?.add(part)
             context.write(wrapOutboundOut(.body(.byteBuffer(part))), promise: promise)
         case .end:
             // The encoder writes a last chunk if there is no length, and does not know that the request was HEAD: the
             // client would take the chunk for the beginning of the next response.
-            let promise = presence.holding(promise, on: context.eventLoop)
-            if dropsBody { succeed(promise) } else { context.write(wrapOutboundOut(.end(nil)), promise: promise) }
+            let promise = sending?.ending(promise, on: context.eventLoop) ?? promise
+            sending = nil
+            if dropsBody { promise?.succeed() } else { context.write(wrapOutboundOut(.end(nil)), promise: promise) }
             let unanswered = state.unanswered
             let action = state.endResponse()
             answered += unanswered - state.unanswered
@@ -323,19 +345,20 @@ final class HTTP1Handler: ChannelDuplexHandler {
         guard response.status.kind != .informational else {
             return context.write(wrapOutboundOut(.head(HTTPResponseHead(response))), promise: promise)
         }
+        sending = presence.takeResponse()
+        sending?.record?.begin()
         let hasKnownEnd =
             response.status == .noContent || response.status == .notModified
             || response.headerFields.contains(.contentLength)
         let isDraining = options.drain.isDraining
         guard let framing = state.beginResponse(hasKnownEnd: hasKnownEnd, isDraining: isDraining) else {
             dropsBody = true
-            return succeed(promise)
+            promise?.succeed()
+            return
         }
         dropsBody = framing.dropsBody
         context.write(wrapOutboundOut(.head(HTTPResponseHead(response, in: framing))), promise: promise)
     }
-
-    private func succeed(_ promise: EventLoopPromise<Void>?) { promise?.succeed() }
 
     // MARK: - The end of the connection
 
@@ -351,48 +374,5 @@ final class HTTP1Handler: ChannelDuplexHandler {
         case DrainEvent.listenerClosed: endWhenIdle(context)
         default: context.fireUserInboundEventTriggered(event)
         }
-    }
-
-    private func follow(_ action: HTTP1ConnectionState.Action, _ context: ChannelHandlerContext) {
-        switch action {
-        case .none: break
-        case .leave: presence.leave(from: answered)
-        case .close: context.close(promise: nil)
-        case .endOutput: endOutput(context)
-        }
-    }
-
-    /// Notes that a client that has stopped sending does not wait for its last response either.
-    private func leaveIfLast() {
-        if state.isAtLastResponse, !options.allowsHalfClose { presence.leave(from: answered) }
-    }
-
-    /// Ends the output once everything is written, and the connection when the client has read it, or after
-    /// ``HTTPOptions/lingerTime``.
-    private func endOutput(_ context: ChannelHandlerContext) {
-        guard case .open = phase else { return }
-        phase = .ending
-        let ended = context.eventLoop.makePromise(of: Void.self)
-        context.close(mode: .output, promise: ended)
-        ended.futureResult.assumeIsolated().whenComplete { result in
-            guard case .success = result, !self.state.isInputClosed else { return context.close(promise: nil) }
-            self.phase = .lingering
-            context.eventLoop.assumeIsolated().scheduleTask(in: HTTPOptions.lingerTime) { context.close(promise: nil) }
-            context.read()
-        }
-    }
-
-    /// Closes an idle connection if nothing more is received for a moment, because a request may be on its way.
-    private func endWhenIdle(_ context: ChannelHandlerContext) {
-        guard case .open = phase, state.endIfIdle() == .close, !recorder.isInHead else { return }
-        let time = state.isNew ? HTTPOptions.firstRequestTime : HTTPOptions.graceTime
-        context.eventLoop.assumeIsolated().scheduleTask(in: time) {
-            guard case .open = self.phase, self.state.endIfIdle() == .close, !self.recorder.isInHead else { return }
-            context.close(promise: nil)
-        }
-    }
-
-    private func watchIdleness(_ context: ChannelHandlerContext) {
-        idle.start(on: context) { self.state.waitsForResponse }
     }
 }

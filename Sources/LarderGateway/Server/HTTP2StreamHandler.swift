@@ -37,6 +37,10 @@ final class HTTP2StreamHandler: ChannelDuplexHandler {
     private let idle: IdleTimer
     private var phase = Phase.waiting
     private var isUnanswered = false
+    /// The time at which the head was read.
+    private var headAt = NIODeadline.now()
+    /// The response that is being written.
+    private var sending: PendingResponse?
     private let pace: RateTimer
     private let readers: RateTimer
     /// True if the stream is to read content of the client.
@@ -68,7 +72,10 @@ final class HTTP2StreamHandler: ChannelDuplexHandler {
         )
     }
 
-    func handlerRemoved(context: ChannelHandlerContext) { cancelTimers() }
+    func handlerRemoved(context: ChannelHandlerContext) {
+        cancelTimers()
+        sending = nil
+    }
 
     private func cancelTimers() {
         idle.cancel()
@@ -86,6 +93,7 @@ final class HTTP2StreamHandler: ChannelDuplexHandler {
         idle.touch()
         switch (unwrapInboundIn(data), phase) {
         case (.head(let head), .waiting):
+            headAt = idle.lastActive
             isUnanswered = true
             client.beginRequest()
             if let refusal = head.excess(over: options.headerLimit) {
@@ -96,7 +104,7 @@ final class HTTP2StreamHandler: ChannelDuplexHandler {
                 phase = .held(head)
             }
         case (.end, .held(let head)):
-            if let response = responder.respondAtOnce(to: head, on: client) {
+            if let response = responder.respondAtOnce(to: head, receivedAt: headAt, on: client) {
                 phase = .read
                 return send(response, context)
             }
@@ -115,7 +123,7 @@ final class HTTP2StreamHandler: ChannelDuplexHandler {
 
     private func forward(_ head: HTTPRequest, _ context: ChannelHandlerContext) {
         phase = .reading
-        fire(.head(head, .http2), context)
+        fire(.head(head, .http2, at: headAt), context)
     }
 
     /// Leaves a request whose end did not follow at once, or cannot follow any more, to the task.
@@ -124,14 +132,23 @@ final class HTTP2StreamHandler: ChannelDuplexHandler {
     }
 
     /// Sends a response before the request enters Swift concurrency.
-    private func send(_ response: ServedResponse, _ context: ChannelHandlerContext) {
-        if let entry = response.entry { presence.hold(entry) }
+    private func send(_ answer: ImmediateResponse<ServedResponse>, _ context: ChannelHandlerContext) {
+        let response = answer.response
+        var record = answer.record
+        let isSmall = record.bytes <= ImmediateResponse<ServedResponse>.smallBody
+        record.beganAt = .now()
+        if response.entry != nil || !isSmall {
+            var pending = PendingResponse(holder: response.entry)
+            if !isSmall { pending.onEnd = { [responder, record] in responder.complete(record, at: .now()) } }
+            presence.expect(pending)
+        }
         write(context: context, data: wrapOutboundOut(.head(response.head)), promise: nil)
         if let body = response.body {
             write(context: context, data: wrapOutboundOut(.body(body)), promise: nil)
         }
         write(context: context, data: wrapOutboundOut(.end(nil)), promise: nil)
         context.flush()
+        if isSmall { responder.complete(record, at: .now()) }
     }
 
     func channelReadComplete(context: ChannelHandlerContext) {
@@ -181,7 +198,7 @@ final class HTTP2StreamHandler: ChannelDuplexHandler {
 
     private func refuse(_ refusal: RequestRefusal, _ context: ChannelHandlerContext) {
         phase = .read
-        fire(.refused(refusal), context)
+        fire(.refused(refusal, at: idle.lastActive), context)
     }
 
     private func fire(_ part: ClientPart, _ context: ChannelHandlerContext) {
@@ -194,11 +211,20 @@ final class HTTP2StreamHandler: ChannelDuplexHandler {
 
     func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
         switch unwrapOutboundIn(data) {
-        case .body(let part) where options.rate != nil: write(part, promise, context)
+        case .head(let head):
+            if head.status.kind != .informational {
+                sending = presence.takeResponse()
+                sending?.record?.begin()
+            }
+            context.write(data, promise: promise)
+        case .body(let part):
+            sending?.record?.add(part)
+            if options.rate == nil { context.write(data, promise: promise) } else { write(part, promise, context) }
         case .end:
             endResponse(isLeaving: false)
-            context.write(data, promise: presence.holding(promise, on: context.eventLoop))
-        case .head, .body: context.write(data, promise: promise)
+            let promise = sending?.ending(promise, on: context.eventLoop) ?? promise
+            sending = nil
+            context.write(data, promise: promise)
         }
     }
 
@@ -238,6 +264,6 @@ final class HTTP2StreamHandler: ChannelDuplexHandler {
     /// Starts the timer when the first frame of the stream was read, unless the whole request was.
     private func watchIdleness(_ context: ChannelHandlerContext) {
         if case .read = phase { return }
-        idle.start(on: context) { if case .read = self.phase { true } else { false } }
+        idle.start(on: context) { if case .read = self.phase { .stop } else { .close } }
     }
 }

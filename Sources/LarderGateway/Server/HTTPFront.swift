@@ -20,40 +20,61 @@ protocol ClientResponder: Sendable {
     /// Answers a request that cannot be read, or is refused before it is read.
     func respond(
         to refusal: RequestRefusal,
+        receivedAt: NIODeadline,
         by connection: ClientConnection,
+        _ presence: ClientPresence,
         _ writer: consuming ResponseWriter
     )
         async throws
 
-    /// Logs a request that is refused without a response.
+    /// Records a request that is refused without a response.
     func note(_ refusal: RequestRefusal, by connection: ClientConnection)
 
     /// Returns the response that was sent to an equal request; nil if there was none. Called on the event loop.
     func knownResponse(to head: HTTPRequestHead, on connection: ClientConnection) -> KnownResponse?
 
-    /// Returns the encoding of a known response if it is still the right one, and logs it. Nil leaves the request to
-    /// the other functions. Called on the event loop.
+    /// Returns the encoding of a known response if it is still the right one. Nil leaves the request to the other
+    /// functions. Called on the event loop.
     func `repeat`(
         _ known: KnownResponse,
         to head: HTTPRequestHead,
+        receivedAt: NIODeadline,
         on connection: ClientConnection
-    ) -> EncodedResponse?
+    ) -> ImmediateResponse<EncodedResponse>?
 
-    /// Returns the response to a complete request without content, if it can be made without waiting, and logs it. Nil
-    /// leaves the request to the other functions. Called on the event loop.
+    /// Returns the response to a complete request without content, if it can be made without waiting. Nil leaves the
+    /// request to the other functions. Called on the event loop.
     /// - Parameter head: The head as the client sent it.
     func respondAtOnce(
         to request: HTTPRequest,
         readFrom head: HTTPRequestHead,
+        receivedAt: NIODeadline,
         on connection: ClientConnection
-    ) -> EncodedResponse?
+    ) -> ImmediateResponse<EncodedResponse>?
 
     /// Returns the response to a complete HTTP/2 request without content, in the same way.
-    func respondAtOnce(to request: HTTPRequest, on connection: ClientConnection) -> ServedResponse?
+    func respondAtOnce(
+        to request: HTTPRequest,
+        receivedAt: NIODeadline,
+        on connection: ClientConnection
+    ) -> ImmediateResponse<ServedResponse>?
+
+    /// Completes the record of a request whose response was sent at once.
+    func complete(_ record: consuming RequestRecord, at now: NIODeadline)
 
     /// Returns the value that holds the memory of a response until it is sent, and ends the response if that takes too
     /// long; nil if there is none.
     func holder(of response: EncodedResponse, on connection: ClientConnection) -> (any Sendable)?
+}
+
+/// A response that is sent on the event loop, with the record of its request. Whoever sends it completes the record.
+struct ImmediateResponse<Response: Sendable>: Sendable {
+    let response: Response
+    var record: RequestRecord
+
+    /// The size of the largest body that counts as sent when it is written, in bytes. The end of a larger one waits
+    /// for the socket.
+    static var smallBody: Int { 4_096 }
 }
 
 /// The set-up of a new connection to speak HTTP, and the task that answers its requests one by one.
@@ -169,7 +190,7 @@ struct HTTPFront: Sendable {
                 while let part = try await iterator.next() {
                     let writer = ResponseWriter(outbound: outbound)
                     switch part {
-                    case .head(let head, let version):
+                    case .head(let head, let version, let receivedAt):
                         let body =
                             head.hasContent
                             ? RequestBody(asyncSequence: ClientBody(iterator)) : RequestBody(buffer: ByteBuffer())
@@ -177,12 +198,20 @@ struct HTTPFront: Sendable {
                             head: head,
                             body: body,
                             version: version,
+                            receivedAt: receivedAt,
                             connection: connection,
                             presence: presence,
                             channel: parts.channel
                         )
                         try await responder.respond(to: request, writer)
-                    case .refused(let refusal): try await responder.respond(to: refusal, by: connection, writer)
+                    case .refused(let refusal, let receivedAt):
+                        try await responder.respond(
+                            to: refusal,
+                            receivedAt: receivedAt,
+                            by: connection,
+                            presence,
+                            writer
+                        )
                     // These parts belong to a request that is already answered.
                     case .body, .end, .broken: continue
                     }

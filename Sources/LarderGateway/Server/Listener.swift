@@ -1,6 +1,7 @@
 import HummingbirdCore
 import Larder
 import Logging
+import NIOConcurrencyHelpers
 import NIOCore
 import NIOPosix
 import NIOSSL
@@ -18,8 +19,8 @@ import ServiceLifecycle
 ///
 /// A listener stops in three steps, so that no request is lost. First it announces that it will stop: it is not ready
 /// any more (``isReady``), which load balancers can query, and responses end their connections (`Connection: close`,
-/// GOAWAY), while every client is served as before. After ``Options/drainDelay`` it closes its sockets. After
-/// ``Options/drainTimeout``, or as soon as every request is answered, it closes the remaining connections.
+/// GOAWAY), while every client is served as before. After ``Limits/drainDelay`` it closes its sockets. After
+/// ``Limits/drainTimeout``, or as soon as every request is answered, it closes the remaining connections.
 final class Listener: Service {
     /// The options of a listener.
     struct Options: Sendable {
@@ -27,22 +28,10 @@ final class Listener: Service {
         var addresses: [ListenAddress]
         /// The address on which it listens for the admin routes only; nil if the other addresses serve them.
         var adminAddress: AdminAddress?
-        /// The number of connections above which a further one replaces an idle one. Defaults to 8,192.
-        var connectionLimit = 8_192
-        /// The limit of connections from one address; nil if there is none.
-        var addressLimit: AddressLimit?
-        /// The time from the beginning of stopping until the sockets are closed. Defaults to 5 seconds.
-        var drainDelay = Duration.seconds(5)
-        /// The time that requests have to end after that. Defaults to 30 seconds.
-        var drainTimeout = Duration.seconds(30)
-        /// The longest time that a client may send nothing while the gateway waits for it. Defaults to 75 seconds.
-        var idleTimeout = Duration.seconds(75)
-        /// Returns the lowest rate of the client of a new connection; nil if there is none.
-        var rate: @Sendable () -> ClientRate? = { nil }
-        /// The largest size of a request's head in bytes. Defaults to 64 KiB.
-        var headerLimit = 64 << 10
-        /// True if a client that has closed its sending side may still wait for its response. Defaults to false.
-        var allowsHalfClose = false
+        /// The sockets that take the place of those on these addresses.
+        var inherited = InheritedSockets.none
+        /// The limit of connections from one address.
+        var addressLimit: AddressLimit
         /// Returns the TLS context of a new connection; nil if the connection is not encrypted.
         var tls: (@Sendable () throws -> NIOSSLContext)?
         /// Returns the handlers that read a new connection before TLS and HTTP do, in order. They may set the client's
@@ -50,8 +39,27 @@ final class Listener: Service {
         var firstHandlers: @Sendable (ClientConnection) -> [any ChannelHandler] = { _ in [] }
     }
 
+    /// The limits that can change while a listener runs. Those of a connection are those at the time when it is
+    /// accepted.
+    struct Limits: Sendable {
+        /// The number of connections above which a further one replaces an idle one. Defaults to 8,192.
+        var connections = 8_192
+        /// The time from the beginning of stopping until the sockets are closed. Defaults to 5 seconds.
+        var drainDelay = Duration.seconds(5)
+        /// The time that requests have to end after that. Defaults to 30 seconds.
+        var drainTimeout = Duration.seconds(30)
+        /// The longest time that a client may send nothing while the gateway waits for it. Defaults to 75 seconds.
+        var idleTimeout = Duration.seconds(75)
+        /// The lowest rate of a client; nil if there is none.
+        var rate: ClientRate?
+        /// The largest size of a request's head in bytes. Defaults to 64 KiB.
+        var headerLimit = 64 << 10
+        /// True if a client that has closed its sending side may still wait for its response. Defaults to false.
+        var allowsHalfClose = false
+    }
+
     private let options: Options
-    private let http: HTTPOptions
+    private let currentLimits: NIOLockedValueBox<Limits>
     private let responder: any ClientResponder
     private let group: any EventLoopGroup
     private let table: ConnectionTable
@@ -60,31 +68,38 @@ final class Listener: Service {
     private let timer: DrainTimer
     private let drainState: DrainState
     private let onRunning: @Sendable (any Channel) async -> Void
+    private let onStep: @Sendable (GatewayStep) -> Void
     private let logger: Logger
 
     init(
         _ options: Options,
+        _ limits: Limits,
         responder: any ClientResponder,
         stopping drainState: DrainState,
         on group: any EventLoopGroup,
         clock: WallClock,
         logger: Logger,
-        onRunning: @escaping @Sendable (any Channel) async -> Void
+        onRunning: @escaping @Sendable (any Channel) async -> Void,
+        onStep: @escaping @Sendable (GatewayStep) -> Void
     ) {
         self.options = options
         self.responder = responder
         self.group = group
-        self.table = ConnectionTable(limit: options.connectionLimit)
+        self.currentLimits = NIOLockedValueBox(limits)
+        self.table = ConnectionTable(limit: limits.connections)
         self.timer = DrainTimer(clock)
         self.drainState = drainState
+        self.onStep = onStep
         self.onRunning = onRunning
         self.logger = logger
-        self.http = HTTPOptions(
-            idleTimeout: TimeAmount(options.idleTimeout),
-            headerLimit: options.headerLimit,
-            allowsHalfClose: options.allowsHalfClose,
-            drain: drainState
-        )
+    }
+
+    private var limits: Limits { currentLimits.withLockedValue { $0 } }
+
+    /// Changes the limits.
+    func setLimits(_ limits: Limits) {
+        currentLimits.withLockedValue { $0 = limits }
+        table.setLimit(limits.connections)
     }
 
     /// The number of open connections, and of requests that are being answered.
@@ -95,23 +110,49 @@ final class Listener: Service {
 
     func run() async throws {
         let sockets = try await listen()
+        let inherited = try listenOnInheritedSockets()
+        onStep(.serving)
         for socket in sockets { await onRunning(socket) }
         try? await gracefulShutdown()
-        await drain(sockets)
+        await drain(sockets, inherited)
     }
 
     // MARK: - Listening
 
+    /// Begins to accept connections on the sockets that this process has inherited.
+    private func listenOnInheritedSockets() throws -> [SharedListener] {
+        let sockets =
+            options.inherited.listen.map { ($0, false) }
+            + [options.inherited.admin].compactMap(\.self).map { ($0, true) }
+        return try sockets.map { socket, isAdministrative in
+            let isLimited = !isAdministrative
+            let listener = try SharedListener(socket.descriptor, table, isLimited: isLimited, on: group, logger) {
+                guard isAdministrative || self.options.addressLimit.admitsPeer(of: $0) else {
+                    throw ChannelError.ioOnClosedChannel
+                }
+                try self.open($0, isAdministrative)
+            }
+            listener.start()
+            logger.info(
+                "Listening\(isAdministrative ? " for admin requests" : "") on an inherited socket",
+                metadata: ["address": "\(socket.address)"]
+            )
+            return listener
+        }
+    }
+
     private func listen() async throws -> [any Channel] {
         var sockets: [any Channel] = []
         do {
-            for address in options.addresses {
+            for address in options.inherited.listen.isEmpty ? options.addresses : [] {
                 let socket = try await bootstrap().bind(host: address.host, port: address.port).get()
                 sockets.append(socket)
                 let bound = socket.localAddress?.port ?? address.port
                 logger.info("Listening", metadata: ["address": "\(ListenAddress(host: address.host, port: bound))"])
             }
-            if let address = options.adminAddress { sockets.append(try await listenForAdmins(at: address)) }
+            if options.inherited.admin == nil, let address = options.adminAddress {
+                sockets.append(try await listenForAdmins(at: address))
+            }
             return sockets
         } catch {
             for socket in sockets { try? await socket.close() }
@@ -134,6 +175,10 @@ final class Listener: Service {
         return socket
     }
 
+    /// The limits of unsent bytes of a connection. A client that does not read holds one part of a body, and not four.
+    /// There is room for a body of 16 KiB and its head.
+    static var waterMark: ChannelOptions.Types.WriteBufferWaterMark { .init(low: 8 << 10, high: 20 << 10) }
+
     private func bootstrap(isAdministrative: Bool = false) -> ServerBootstrap {
         ServerBootstrap(group: group)
             .serverChannelOption(.backlog, value: 4_096)
@@ -149,9 +194,7 @@ final class Listener: Service {
                 }
             }
             .childChannelOption(.allowRemoteHalfClosure, value: true)
-            // A client that does not read holds one part of a body, and not four. There is room for a body of 16 KiB
-            // and its head.
-            .childChannelOption(.writeBufferWaterMark, value: .init(low: 8 << 10, high: 20 << 10))
+            .childChannelOption(.writeBufferWaterMark, value: Self.waterMark)
             .childChannelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture { try self.open(channel, isAdministrative) }
             }
@@ -162,8 +205,14 @@ final class Listener: Service {
         table.add(connection)
         let pipeline = channel.pipeline.syncOperations
         try pipeline.addHandler(TransportHandler())
-        var http = http
-        http.rate = options.rate()
+        let limits = limits
+        let http = HTTPOptions(
+            idleTimeout: TimeAmount(limits.idleTimeout),
+            rate: limits.rate,
+            headerLimit: limits.headerLimit,
+            allowsHalfClose: limits.allowsHalfClose,
+            drain: drainState
+        )
         if let rate = http.rate { try pipeline.addHandler(SlowReaderHandler(rate)) }
         if !isAdministrative {
             for handler in options.firstHandlers(connection) { try pipeline.addHandler(handler) }
@@ -177,25 +226,29 @@ final class Listener: Service {
 
     // MARK: - Stopping
 
-    private func drain(_ sockets: [any Channel]) async {
+    private func drain(_ sockets: [any Channel], _ inherited: [SharedListener]) async {
         let load = table.load
+        let delay = timer.skipsNext ? .zero : limits.drainDelay
+        onStep(.draining(requests: load.requests, delay: delay, timeout: limits.drainTimeout))
         logger.info(
             "Draining: each connection is closed after its next response",
             metadata: [
                 "connections": "\(load.connections)", "requests": "\(load.requests)",
-                "drain-delay": "\(timer.skipsNext ? .zero : options.drainDelay)",
+                "drain-delay": "\(delay)",
             ]
         )
         send(.began)
-        await timer.wait(for: options.drainDelay)
+        await timer.wait(for: limits.drainDelay)
         for socket in sockets { await stopListening(socket) }
+        for listener in inherited { await stopListening(listener) }
         send(.listenerClosed)
         let rest = table.load
+        onStep(.finishing(requests: rest.requests, timeout: limits.drainTimeout))
         logger.info(
             "Stopped listening: requests in progress may finish",
             metadata: [
                 "connections": "\(rest.connections)", "requests": "\(rest.requests)",
-                "drain-timeout": "\(options.drainTimeout)",
+                "drain-timeout": "\(limits.drainTimeout)",
             ]
         )
         await finishConnections()
@@ -210,13 +263,13 @@ final class Listener: Service {
         )
     }
 
-    /// Waits until no connection is left, or until ``Options/drainTimeout`` has passed.
+    /// Waits until no connection is left, or until ``Limits/drainTimeout`` has passed.
     private func finishConnections() async {
         await withTaskGroup(of: Void.self) { group in
             group.addTask { [table] in
                 while let connection = table.connections.first, !Task.isCancelled { await connection.closed() }
             }
-            group.addTask { [timer, options] in await timer.wait(for: options.drainTimeout) }
+            group.addTask { [timer, limits] in await timer.wait(for: limits.drainTimeout) }
             await group.next()
             group.cancelAll()
         }
@@ -233,18 +286,34 @@ final class Listener: Service {
     private func stopListening(_ socket: any Channel) async {
         for _ in 0..<1_000 {
             let isClosed = try? await socket.eventLoop.submit { [table] in
-                guard !Self.hasPendingConnection(socket), table.isSetUp else { return false }
+                guard !socket.hasUnreadInput, table.isSetUp else { return false }
                 socket.close(promise: nil)
                 return true
             }.get()
             guard isClosed == false else { break }
-            try? await socket.eventLoop.scheduleTask(in: .milliseconds(1)) {}.futureResult.get()
+            try? await pause()
         }
         try? await socket.close()
     }
 
-    private static func hasPendingConnection(_ socket: any Channel) -> Bool {
-        let isPending = try? socket.pipeline.syncOperations.withUnsafeTransportIfAvailable {
+    /// Stops accepting connections on an inherited socket. If another process shares it, some may wait at any moment,
+    /// and are left to that process.
+    private func stopListening(_ listener: SharedListener) async {
+        for _ in 0..<250 where listener.hasPendingConnection { try? await pause() }
+        await listener.stop()
+        for _ in 0..<1_000 where !table.isSetUp { try? await pause() }
+    }
+
+    private func pause() async throws {
+        try await group.any().scheduleTask(in: .milliseconds(1)) {}.futureResult.get()
+    }
+}
+
+extension Channel {
+    /// True if the socket has something that was not read: bytes, the end of the input, or a connection. Must be read
+    /// on the event loop.
+    var hasUnreadInput: Bool {
+        let isPending = try? pipeline.syncOperations.withUnsafeTransportIfAvailable {
             (descriptor: NIOBSDSocket.Handle) in
             var descriptors = [pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)]
             return poll(&descriptors, 1, 0) > 0

@@ -21,18 +21,24 @@ struct ForwardedFields: Sendable {
     var authority: String
     /// The name of this gateway in `Via`.
     var via: String
+    /// The ID of the request, which a trusted proxy or this gateway has given it.
+    var requestID: String
 
     /// The fields by which a request asks to be handled as a request with another method. They are forwarded with POST,
     /// which changes something either way. A GET or HEAD with one would fill the store with the response to another
     /// method, or change something without invalidating it.
     static let methodOverrides: Set<String> = ["x-http-method-override", "x-http-method", "x-method-override"]
 
+    /// The canonical name of `X-Request-Id`. Software behind the gateway writes the ID into its logs.
+    private static let requestID = HTTPField.Name.xRequestID.canonicalName
+
     /// Returns true if clients do not determine the value of a field in requests with this method, because the gateway
     /// writes or removes it (``ProxyFields``).
     static func owns(_ name: HTTPField.Name, in method: HTTPRequest.Method = .get) -> Bool {
         let canonical = name.canonicalName
-        if methodOverrides.contains(ProxyFields.hyphenated(canonical)) { return method == .get || method == .head }
-        return ProxyFields.contain(canonical)
+        let name = ProxyFields.hyphenated(canonical)
+        if methodOverrides.contains(name) { return method == .get || method == .head }
+        return name == Self.requestID || ProxyFields.contain(canonical)
     }
 
     /// Writes the fields into a request to an origin.
@@ -51,21 +57,26 @@ struct ForwardedFields: Sendable {
         fields[.xForwardedHost] = authority
         fields[.xForwardedProto] = scheme
         fields[.xForwardedPort] = port
+        fields[.xRequestID] = requestID
         // "An intermediary […] MUST send an appropriate Via header field in each inbound request" (RFC 9110 §7.6.3).
         fields.append(HTTPField(name: .via, value: via))
     }
 
-    /// Prevents a response from being stored if it varies by the client's address.
+    /// Prevents a response from being stored if it varies by the client's address, or by the identity of the request or
+    /// its trace.
     ///
     /// The cache would select such responses by the values that clients write into these fields, which the origin does
     /// not see: one client would get the response that was made for another. Scheme, host and port are part of every
     /// key. The fields that are removed have the same value, none, in all requests.
     static func confine(_ answer: inout HTTPFields) {
         let varies = FieldList.members(of: .vary, in: answer).contains {
-            HTTPField.Name(String($0)).map(Sender.addressFields.contains) == true
+            HTTPField.Name(String($0)).map(unkeyed.contains) == true
         }
         if varies { answer[.vary] = "*" }
     }
+
+    /// The fields that are not in any key, and by which no response is stored.
+    private static let unkeyed = Set(Sender.addressFields + [.xRequestID] + TraceParent.fields)
 
     /// The port that the client named, or the default port of the scheme.
     private var port: String {

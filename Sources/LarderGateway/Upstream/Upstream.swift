@@ -18,6 +18,9 @@ struct Upstream: Origin {
     let forwarded: ForwardedFields
     /// The record of the client's presence.
     let presence: ClientPresence
+    let tracing: CacheTracing
+    /// The record of the times at which the origin is asked and answers.
+    let timing: OriginTiming
     /// The record of whether the client's own request was sent.
     private let sending = SendingRecord()
 
@@ -28,7 +31,9 @@ struct Upstream: Origin {
         content: ClientContent?,
         sendsClientHost: Bool,
         forwarded: ForwardedFields,
-        presence: ClientPresence
+        presence: ClientPresence,
+        tracing: CacheTracing,
+        timing: OriginTiming
     ) {
         self.client = client
         self.origin = origin
@@ -37,6 +42,8 @@ struct Upstream: Origin {
         self.sendsClientHost = sendsClientHost
         self.forwarded = forwarded
         self.presence = presence
+        self.tracing = tracing
+        self.timing = timing
     }
 
     func willWait() { presence.watch() }
@@ -46,7 +53,7 @@ struct Upstream: Origin {
     }
 
     func fetch(_ head: HTTPRequest, hasFallback: Bool) async throws -> GatewayResponse {
-        var response = try await client.send(outgoing(head), nil, to: origin, mayRepeat: !hasFallback)
+        var response = try await client.send(outgoing(head), nil, to: origin, timing, mayRepeat: !hasFallback)
         ForwardedFields.confine(&response.headers)
         DroppedFields.confine(&response.headers, of: head.headerFields)
         return GatewayResponse(response)
@@ -54,7 +61,7 @@ struct Upstream: Origin {
 
     func forward() async throws -> GatewayResponse {
         presence.watch()
-        return GatewayResponse(try await client.send(outgoing(request), content, to: origin, noting: sending))
+        return GatewayResponse(try await client.send(outgoing(request), content, to: origin, timing, noting: sending))
     }
 
     /// Returns true if the request was sent. If the connection was refused, or the host was not found, the origin
@@ -80,6 +87,8 @@ struct Upstream: Origin {
         // "… the intermediary MUST generate an updated Max-Forwards field in the forwarded message with a field value
         // that is the lesser of a) the received value decremented by one (1)" (RFC 9110 §7.6.2).
         if let left = head.maxForwards { outgoing.headerFields[.maxForwards] = String(max(left, 1) - 1) }
+        TraceParent.removeInvalid(from: &outgoing.headerFields)
+        tracing.inject(into: &outgoing.headerFields)
         forwarded.write(to: &outgoing)
         if !sendsClientHost { outgoing.authority = origin.authority }
         return outgoing

@@ -91,6 +91,7 @@ final class UpstreamClient: Service {
     /// closed the connection at that moment.
     /// - Parameters:
     ///   - content: The client's content, if there is any.
+    ///   - timing: The record that notes when the request is sent, and when the head of the response is received.
     ///   - record: The record that notes if the request was sent.
     ///   - mayRepeat: True if the request may be sent a second time; false if a barely stale response can be served
     ///     instead.
@@ -98,6 +99,7 @@ final class UpstreamClient: Service {
         _ request: HTTPRequest,
         _ content: ClientContent?,
         to origin: OriginAddress,
+        _ timing: OriginTiming,
         noting record: SendingRecord? = nil,
         mayRepeat: Bool = true
     ) async throws(UpstreamError) -> Response {
@@ -113,10 +115,12 @@ final class UpstreamClient: Service {
             : try await connections.load.enterWithContent(origin, within: connections.options.connectTimeout, by: clock)
         let length = request.bodyLength
         let sent = NIODeadline.now()
+        timing.begin()
         var outcome = await attempt(outgoing, for: target, by: connections, record, content.map { ($0, length, slot) })
         if case .failed(_, mayNotHaveArrived: true) = outcome, mayRepeat, content == nil, request.method.isIdempotent {
             outcome = await attempt(outgoing, for: target, by: connections, record)
         }
+        if case .answered = outcome { timing.end() }
         do throws(UpstreamError) {
             // The body retains the connections until it is received or dropped.
             let response = try outcome.response(to: request, slot, spools) { [watch] error in

@@ -1,3 +1,4 @@
+import HTTPCaching
 package import HTTPTypes
 package import Hummingbird
 package import Larder
@@ -30,23 +31,30 @@ package final class AdminAudit: Sendable {
     ///   - client: The address of the client; nil if the context of the request does not have addresses.
     ///   - isRoutine: True for requests that are sent every few seconds, which are logged at the debug level unless
     ///     they are refused.
+    ///   - isUnknown: True if there is no such route, so that the request counts as refused.
     package func log(
         _ request: Request,
         client: String?,
         status: HTTPResponse.Status,
         removed: Int? = nil,
         isRoutine: Bool = false,
+        note: String? = nil,
+        isUnknown: Bool = false,
         to logger: Logger
     ) {
-        let isRefused = status == .unauthorized || status == .forbidden
+        let isRefused = isUnknown || status == .unauthorized || status == .forbidden
         guard let unlogged = isRefused ? refusals.withLockedValue({ $0.count() }) : 0 else { return }
         var metadata: Logger.Metadata = [
-            "request": "\(request.method.rawValue) \(Self.printable(request.head.path ?? ""))",
+            "request":
+                "\(request.method.rawValue) \(PercentEncoding.printable(AdminTarget.withoutFieldValues(request.head.path ?? "")))",
             "status": "\(status.code)",
         ]
         if let client { metadata["client"] = "\(client)" }
-        if request.method.rawValue == "PURGE" { metadata["host"] = "\(Self.printable(request.head.authority ?? ""))" }
+        if request.method.rawValue == "PURGE" {
+            metadata["host"] = "\(PercentEncoding.printable(request.head.authority ?? ""))"
+        }
         if let removed { metadata["removed"] = "\(removed)" }
+        if let note { metadata["content"] = "\(PercentEncoding.printable(note))" }
         if unlogged > 0 { metadata["refusals-not-logged"] = "\(unlogged)" }
         logger.log(
             level: isRefused ? .warning : isRoutine ? .debug : .info,
@@ -56,18 +64,18 @@ package final class AdminAudit: Sendable {
         )
     }
 
-    /// Returns a target in the form that is safe to log: the first 1,024 bytes, with all but visible ASCII
-    /// percent-encoded.
-    private static func printable(_ text: String) -> String {
-        var output = ""
-        for byte in text.utf8.prefix(1_024) {
-            if (0x21...0x7E).contains(byte) {
-                output.unicodeScalars.append(Unicode.Scalar(byte))
-            } else {
-                output += "%" + (byte < 16 ? "0" : "") + String(byte, radix: 16, uppercase: true)
-            }
-        }
-        return text.utf8.count > 1_024 ? output + "…" : output
+    /// Logs a request with its answer.
+    /// - Parameter client: The address of the client; nil if the context of the request does not have addresses.
+    package func log(_ request: Request, client: String?, _ answer: AdminAnswer, to logger: Logger) {
+        log(
+            request,
+            client: client,
+            status: answer.response.status,
+            removed: answer.removed,
+            isRoutine: answer.isRoutine,
+            note: answer.note,
+            to: logger
+        )
     }
 }
 
@@ -75,11 +83,16 @@ package final class AdminAudit: Sendable {
 package struct AdminAnswer: Sendable {
     package var response: Response
     package var removed: Int?
+    /// True for requests that are sent every few seconds, which are logged at the debug level.
+    package var isRoutine = false
+    /// What the content of the request asked for, for the log; nil if the target says it all.
+    package var note: String?
 
     /// Creates an answer from a response.
-    package init(_ response: Response, removed: Int? = nil) {
+    package init(_ response: Response, removed: Int? = nil, note: String? = nil) {
         self.response = response
         self.removed = removed
+        self.note = note
     }
 
     /// Creates the answer to the removal of a key or URL. It says how many entries were removed: 0 with status 404 if

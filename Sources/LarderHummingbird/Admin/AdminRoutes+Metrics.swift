@@ -38,13 +38,15 @@ extension RouterMethods {
 
 extension AdminRoutes {
     @Sendable fileprivate func metricsText(_ request: Request, context: Context) async -> Response {
-        await guarded(request, context, isRoutine: true) {
+        await guarded(request, context) {
             let registry = cache.statistics.metrics
             await registry.collect()
             let format = MetricsTextFormat.accepted(by: request.headers[.accept])
             let fields: HTTPFields = [.contentType: format.contentType, .cacheControl: "no-store", .vary: "Accept"]
             let text = ByteBuffer(string: registry.text(format))
-            return AdminAnswer(Response(status: .ok, headers: fields, body: ResponseBody(byteBuffer: text)))
+            var answer = AdminAnswer(Response(status: .ok, headers: fields, body: ResponseBody(byteBuffer: text)))
+            answer.isRoutine = true
+            return answer
         }
     }
 }

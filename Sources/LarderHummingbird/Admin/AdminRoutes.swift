@@ -123,14 +123,7 @@ struct AdminRoutes<Context: RequestContext>: Sendable {
 
     /// Returns the answer to a request if its client has access, or a refusal, and logs the request with the client and
     /// the status.
-    /// - Parameter isRoutine: True for requests that are sent every few seconds, which are logged at the debug level
-    ///   unless they are refused.
-    func guarded(
-        _ request: Request,
-        _ context: Context,
-        isRoutine: Bool = false,
-        _ answer: () async -> AdminAnswer
-    ) async -> Response {
+    func guarded(_ request: Request, _ context: Context, _ answer: () async -> AdminAnswer) async -> Response {
         let peer = (context as? any RemoteAddressRequestContext)?.remoteAddress
         var answered: AdminAnswer
         do throws(AdminRefusal) {
@@ -139,20 +132,13 @@ struct AdminRoutes<Context: RequestContext>: Sendable {
         } catch {
             answered = AdminAnswer(.refusal(error))
         }
-        audit.log(
-            request,
-            client: Self.client(of: context, at: peer),
-            status: answered.response.status,
-            removed: answered.removed,
-            isRoutine: isRoutine,
-            to: context.logger
-        )
+        audit.log(request, client: Self.client(of: context, at: peer), answered, to: context.logger)
         return answered.response
     }
 
     /// Returns the client's address for the log, or `unknown`; nil if the context does not have the address of the
     /// connection, as is the case for `BasicRequestContext`.
-    private static func client(of context: Context, at peer: SocketAddress?) -> String? {
+    static func client(of context: Context, at peer: SocketAddress?) -> String? {
         if let context = context as? any AdminClientContext { return context.client ?? "unknown" }
         guard context is any RemoteAddressRequestContext else { return nil }
         return peer?.ipAddress ?? "unknown"

@@ -119,9 +119,6 @@ struct StatisticsReport: Encodable, Sendable {
 }
 
 extension StatisticsReport {
-    /// The windows of time that can be asked for, in seconds.
-    static let windows = [60, 300, 3_600]
-
     /// Creates the report of a cache.
     /// - Parameters:
     ///   - window: The length of the window in seconds.

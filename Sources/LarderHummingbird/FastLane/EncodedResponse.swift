@@ -13,6 +13,8 @@ package struct EncodedResponse: Sendable {
     package let status: Int
     /// The size of the body in bytes.
     package let bodySize: Int
+    /// The value of `Age` in seconds; nil if the head does not have the field.
+    package let age: Int?
 
     /// The size of the largest body that is copied behind its head, in bytes. Larger ones are shared.
     private static let copiedBody = 4_096
@@ -23,6 +25,7 @@ package struct EncodedResponse: Sendable {
         guard var bytes = HTTP1Encoding.bytes(of: HTTPResponseHead(head)) else { return nil }
         self.status = head.status.code
         self.bodySize = served.body?.readableBytes ?? 0
+        self.age = served.age
         if let body = served.body, bodySize > Self.copiedBody, let entry = served.entry {
             self.rest = (body, entry)
         } else {
@@ -37,8 +40,8 @@ package struct EncodedResponse: Sendable {
 /// the stored response.
 package final class RepeatableResponse: Sendable {
     package let hit: RepeatableHit
-    /// The target of the request for the gateway's log; empty in applications.
-    package let target: String
+    /// The request and its route for the gateway's log; nil in applications.
+    package let label: Label?
     /// The second since the epoch that an application's server has written into `Date`; nil in the gateway, which sends
     /// the `Date` of the entry.
     package let dateSecond: Int64?
@@ -46,36 +49,56 @@ package final class RepeatableResponse: Sendable {
     /// The size of the body in bytes.
     package let bodySize: Int
     private let bytes: ByteBuffer
+    private let age: Int?
     /// True if the body of the stored response follows.
     private let sendsStoredBody: Bool
+
+    /// The properties of equal requests that a log names.
+    package struct Label: Sendable {
+        package let target: String
+        package let host: String?
+        /// The number of the route in the table of routes.
+        package let route: Int
+
+        package init(target: String, host: String?, route: Int) {
+            (self.target, self.host, self.route) = (target, host, route)
+        }
+    }
 
     /// The largest size of the bytes that are remembered: 8 KiB.
     private static var sizeLimit: Int { 8 << 10 }
 
     /// Creates the form of a response that was sent; nil if it is too large, or if a part of the stored body follows
     /// its head.
-    package init?(_ hit: RepeatableHit, _ response: EncodedResponse, target: String = "", dateSecond: Int64? = nil) {
+    package init?(_ hit: RepeatableHit, _ response: EncodedResponse, label: Label? = nil, dateSecond: Int64? = nil) {
         let rest = response.rest
         guard rest == nil || rest?.body.readableBytes == rest?.entry.body.readableBytes,
             response.bytes.readableBytes <= Self.sizeLimit
         else { return nil }
         self.hit = hit
-        self.target = target
+        self.label = label
         self.dateSecond = dateSecond
         self.status = response.status
         self.bodySize = response.bodySize
+        self.age = response.age
         self.bytes = response.bytes
         self.sendsStoredBody = rest != nil
     }
 
     /// Returns the response with the entry that answers the request.
     package func response(from entry: CacheEntry) -> EncodedResponse {
-        EncodedResponse(bytes: bytes, rest: sendsStoredBody ? (entry.body, entry) : nil, status, bodySize)
+        EncodedResponse(bytes: bytes, rest: sendsStoredBody ? (entry.body, entry) : nil, status, bodySize, age)
     }
 }
 
 extension EncodedResponse {
-    fileprivate init(bytes: ByteBuffer, rest: (body: ByteBuffer, entry: CacheEntry)?, _ status: Int, _ bodySize: Int) {
-        (self.bytes, self.rest, self.status, self.bodySize) = (bytes, rest, status, bodySize)
+    fileprivate init(
+        bytes: ByteBuffer,
+        rest: (body: ByteBuffer, entry: CacheEntry)?,
+        _ status: Int,
+        _ bodySize: Int,
+        _ age: Int?
+    ) {
+        (self.bytes, self.rest, self.status, self.bodySize, self.age) = (bytes, rest, status, bodySize, age)
     }
 }

@@ -52,7 +52,8 @@ enum JSONLine {
         guard reader.scanner.isAtEnd else { throw .json }
         let fields = reader.fields
         guard fields.time != nil else { throw .jsonTime }
-        guard !fields.target.isEmpty else { throw .jsonRequest }
+        // The target of a request that could not be read is null in the gateway's log.
+        guard !fields.target.isEmpty || reader.hasNullTarget else { throw .jsonRequest }
         guard let status = fields.status, (100...999).contains(status) else { throw .jsonStatus }
         return fields
     }
@@ -66,6 +67,8 @@ enum JSONLine {
 
         var scanner: ByteScanner
         var fields = LogFields()
+        /// True if a member that stands for the target is null.
+        var hasNullTarget = false
 
         init(_ line: ArraySlice<UInt8>) { scanner = ByteScanner(line) }
 
@@ -116,8 +119,13 @@ enum JSONLine {
                 return skip(depth: depth + 1)
             default:
                 let place = scanner.token { !",}] \t\r".utf8.contains($0) }
-                if let field, !isOfHeaders, !place.isEmpty { set(field, .place(place)) }
-                return !place.isEmpty
+                guard let field, !isOfHeaders, !place.isEmpty else { return !place.isEmpty }
+                if scanner.bytes[place].elementsEqual("null".utf8) {
+                    hasNullTarget = hasNullTarget || field == .target
+                } else {
+                    set(field, .place(place))
+                }
+                return true
             }
         }
 

@@ -1,6 +1,6 @@
 /// A source of bytes that is read in pieces.
 package protocol ByteSource: AnyObject {
-    /// Returns the next bytes; nil at the end. A piece may have any length.
+    /// Returns the next bytes; nil at the end, also if it is called again. A piece may have any length.
     func next() throws -> [UInt8]?
 }
 

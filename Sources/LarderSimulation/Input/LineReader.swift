@@ -1,10 +1,10 @@
 /// A reader of the lines of a source. It holds one piece of the source and one line, however long the source is.
-struct LineReader {
+package struct LineReader {
     /// The length of the longest line that is read, in bytes: 64 KiB.
-    static let lineLimit = 64 * 1_024
+    package static let lineLimit = 64 * 1_024
 
     /// A line of the source.
-    enum Line {
+    package enum Line {
         /// The place of the line in ``bytes``, without the characters that end it.
         case text(Range<Int>)
         /// A line that is longer than ``LineReader/lineLimit``.
@@ -13,14 +13,14 @@ struct LineReader {
 
     private let source: any ByteSource
     /// The current bytes of the source, of which a line is a part.
-    private(set) var bytes: [UInt8] = []
+    package private(set) var bytes: [UInt8] = []
     private var place = 0
     private var isAtEnd = false
 
-    init(_ source: any ByteSource) { self.source = source }
+    package init(_ source: any ByteSource) { self.source = source }
 
     /// Returns the next line; nil at the end. An empty line is a line, and one without an end is, too.
-    mutating func next() throws -> Line? {
+    package mutating func next() throws -> Line? {
         var searched = place
         while true {
             if let end = Self.lineEnd(in: bytes, from: searched) {

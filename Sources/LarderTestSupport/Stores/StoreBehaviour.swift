@@ -42,7 +42,7 @@ public struct StoreBehaviour: Sendable, CustomStringConvertible {
 
     /// All rules.
     public static let all =
-        storing + variants + choices + expiring + scopes + validity + removing + counterexamples + histories
+        storing + variants + choices + expiring + scopes + validity + removing + listing + counterexamples + histories
 }
 
 /// The limits that a store under test is created with.

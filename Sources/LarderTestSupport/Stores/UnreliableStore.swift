@@ -139,6 +139,32 @@ extension UnreliableStore {
         return count
     }
 
+    /// True if the other store lists its keys.
+    public var listsKeys: Bool { store.listsKeys }
+
+    /// Returns a part of the keys of the other store; nil while it cannot be reached.
+    public func keys(
+        matching filter: EntryFilter,
+        from cursor: String?,
+        upTo limit: Int,
+        at now: Timestamp
+    ) async -> KeyPage? {
+        guard await isReached() else { return nil }
+        return await store.keys(matching: filter, from: cursor, upTo: limit, at: now)
+    }
+
+    /// Returns the responses of the other store under a key; nil while it cannot be reached.
+    public func entries(under key: CacheKey, at now: Timestamp) async -> [CacheEntry]? {
+        guard await isReached() else { return nil }
+        return await store.entries(under: key, at: now)
+    }
+
+    /// Ends the freshness of responses of the other store; nil while it cannot be reached.
+    public func expire(_ key: CacheKey, matching filter: EntryFilter, at now: Timestamp) async -> Int? {
+        guard await isReached() else { return nil }
+        return await store.expire(key, matching: filter, at: now)
+    }
+
     /// Waits as the condition demands, and delivers the invalidations that wait.
     /// - Returns: True if the other store is to be asked.
     private func isReached() async -> Bool {

@@ -58,10 +58,13 @@ enum Sample {
         certificate: /etc/larder/tls.pem
         private-key: /etc/larder/tls.key
         admin-token: 0123456789abcdef
+        admin-token-file: /etc/larder/token
         admin-access: loopback
         admin-listen: unix:///run/larder.sock
         admin-prefix: /_cache
         access-log: "-"
+        access-log-format: json
+        access-log-fields: [time, client, result]
         connect-timeout: 500ms
         response-timeout: 10s
         idle-timeout: 90s

@@ -36,6 +36,7 @@ import Testing
         #expect(settings.memoryLimit == .mebibytes(256) && settings.bodyLimit == .mebibytes(8))
         #expect(settings.invalidationLog == .mebibytes(16))
         #expect(settings.certificate == nil && settings.adminToken == nil && settings.accessLog == .off)
+        #expect(settings.accessLogFormat == .combined && settings.accessLogFields.isEmpty)
         #expect(settings.variantLimit == 64 && settings.redisTimeout == .milliseconds(50))
         #expect(settings.hosts.isEmpty && settings.trustedProxies.isEmpty && !settings.expectsProxyProtocol)
         #expect(settings.trustedFields == .xForwarded)
@@ -47,7 +48,7 @@ import Testing
         #expect(settings.spoolDirectory == nil)
         #expect(settings.connectionsPerOrigin == 256 && settings.hostField == .client && settings.healthPath == "/")
         #expect(settings.adminPrefix == "/-/larder" && settings.logLevel == .info)
-        #expect(settings.adminAccess == .token && settings.adminListen == nil)
+        #expect(settings.adminAccess == .token && settings.adminListen == nil && settings.adminTokenFile == nil)
         #expect(settings.originAuthorities == nil && settings.drainTimeout == .seconds(30))
         #expect(settings.drainDelay == .seconds(5) && settings.headerLimit == .kibibytes(64))
         #expect(
@@ -67,8 +68,10 @@ import Testing
             settings.certificate == .init(certificate: "/etc/larder/tls.pem", privateKey: "/etc/larder/tls.key")
         )
         #expect(settings.adminToken?.isSent(in: [.authorization: "Bearer 0123456789abcdef"]) == true)
+        #expect(settings.adminTokenFile == "/etc/larder/token")
         #expect(settings.adminAccess == .loopback && settings.adminListen == AdminAddress("unix:///run/larder.sock"))
         #expect(settings.adminPrefix == "/_cache" && settings.accessLog == .standardOutput)
+        #expect(settings.accessLogFormat == .json && settings.accessLogFields == [.time, .client, .result])
         #expect(settings.variantLimit == 128 && settings.redisTimeout == .milliseconds(200))
         #expect(settings.hosts.map(\.description) == ["shop.example", "*.example.org", "api.example:8443"])
         #expect(settings.trustedFields == .forwarded)
@@ -151,6 +154,12 @@ import Testing
         ("idle-timeout", "1.5s", "\"1.5s\" is invalid"), ("drain-timeout", "-1s", "\"-1s\" is invalid"),
         ("drain-delay", "soon", "\"soon\" is invalid"), ("header-limit", "512", "\"512\" is invalid"),
         ("header-limit", "2MiB", "\"2MiB\" is invalid"), ("half-close", "maybe", "\"maybe\" is invalid"),
+        ("access-log-format", "jsonl", "\"jsonl\" is invalid: expected `combined`, `json` or `fields`"),
+        ("access-log-fields", "time, durration_ms", "\"durration_ms\" is invalid: did you mean `duration_ms`?"),
+        ("access-log-fields", "first-byte-ms", "\"first-byte-ms\" is invalid: did you mean `first_byte_ms`?"),
+        ("access-log-fields", "nonsense", "\"nonsense\" is invalid: expected one of time, request_id, client, "),
+        ("access-log-fields", "time, status, time", "\"time\" is invalid: it is given twice"),
+        ("access-log-fields", "time,,status", "`access-log-fields` has an empty value: leave it out, or give names"),
         ("client-idle-timeout", "99999999999999999999s", "\"99999999999999999999s\" is invalid"),
         ("client-connections", "0", "\"0\" is invalid: expected a number from 1 to 999999"),
         ("client-connections", "1000000", "\"1000000\" is invalid"),

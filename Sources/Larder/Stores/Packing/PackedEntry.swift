@@ -99,6 +99,14 @@ struct PackedEntry: Sendable {
         return reader.integer()
     }
 
+    /// Returns the key.
+    /// - Parameter hash: The hash of the key.
+    func key(hash: Int) -> CacheKey {
+        var reader = PackedReader(bytes)
+        _ = reader.fixed()
+        return CacheKey(description: reader.text(), hash: hash)
+    }
+
     /// Returns true if the entry is stored under a key.
     func hasKey(_ key: CacheKey) -> Bool {
         var reader = PackedReader(bytes)

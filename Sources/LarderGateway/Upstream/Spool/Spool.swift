@@ -11,10 +11,12 @@ import NIOPosix
 final class Spool: Sendable {
     private let state: NIOLockedValueBox<SpoolState>
     private let space: SpoolSpace
+    private let limits: SpoolSpace.Limits
 
     init(_ space: SpoolSpace) {
         self.space = space
-        state = NIOLockedValueBox(SpoolState(space))
+        limits = space.limits
+        state = NIOLockedValueBox(SpoolState(space, limit: limits.message))
     }
 
     deinit { state.withLockedValue { $0.giveBack() } }
@@ -39,7 +41,7 @@ final class Spool: Sendable {
 
     private func write(_ part: ByteBuffer, to file: SpoolFile?, at position: Int) async -> Bool {
         do {
-            let file = try await NIOThreadPool.singleton.runIfActive { [limits = space.limits] in
+            let file = try await NIOThreadPool.singleton.runIfActive { [limits] in
                 let file = try file ?? SpoolFile(in: limits.directory, size: limits.message)
                 try file.write(part, at: position)
                 return file
@@ -53,7 +55,7 @@ final class Spool: Sendable {
         } catch is CancellationError {
             return false
         } catch {
-            space.noteFailure(error)
+            space.noteFailure(error, in: limits.directory)
             state.withLockedValue { $0.isFileUnusable = true }
             return false
         }
@@ -129,7 +131,7 @@ final class Spool: Sendable {
             writer?.resume()
             return part
         } catch let error as IOError {
-            space.noteFailure(error)
+            space.noteFailure(error, in: limits.directory)
             throw error
         }
     }

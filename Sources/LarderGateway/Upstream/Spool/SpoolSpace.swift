@@ -1,5 +1,6 @@
 import Larder
 import Logging
+import NIOConcurrencyHelpers
 import Synchronization
 import SystemErrors
 
@@ -35,7 +36,7 @@ final class SpoolSpace: Sendable {
     /// The largest number of bytes of one message that wait in memory: 256 KiB.
     static let memoryPerMessage = 256 << 10
 
-    let limits: Limits
+    private let currentLimits: NIOLockedValueBox<Limits>
     private let memory: InFlightBudget
     private let disk: InFlightBudget
     private let files: InFlightBudget
@@ -45,11 +46,26 @@ final class SpoolSpace: Sendable {
     /// Creates a space.
     /// - Parameter memory: The memory of bodies on their way. Spools leave half of it to bodies that are to be stored.
     init(_ limits: Limits, memory: InFlightBudget, logger: Logger) {
-        self.limits = limits
+        self.currentLimits = NIOLockedValueBox(limits)
         self.memory = memory
         self.disk = InFlightBudget(limit: .bytes(limits.disk))
         self.files = InFlightBudget(limit: .bytes(limits.files))
         self.logger = logger
+    }
+
+    /// The limits of the spools that are created now.
+    var limits: Limits { currentLimits.withLockedValue { $0 } }
+
+    /// Changes the limits. Spools that exist keep their limits and the folder of their files.
+    func setLimits(_ limits: Limits) {
+        let old = currentLimits.withLockedValue { current in
+            defer { current = limits }
+            return current
+        }
+        disk.setLimit(.bytes(limits.disk))
+        files.setLimit(.bytes(limits.files))
+        // Files may be usable in another folder, and the next failure is logged again.
+        if old.directory != limits.directory { hasFailed.store(false, ordering: .relaxed) }
     }
 
     /// The size of all temporary files in bytes.
@@ -78,11 +94,12 @@ final class SpoolSpace: Sendable {
 
     /// Notes that a temporary file cannot be used. The first failure is logged. Messages are then forwarded without
     /// files.
-    func noteFailure(_ error: any Error) {
+    /// - Parameter directory: The folder of the file.
+    func noteFailure(_ error: any Error, in directory: String) {
         guard !hasFailed.exchange(true, ordering: .relaxed) else { return }
         logger.warning(
             "Temporary files cannot be written: slow clients hold connections to origins",
-            metadata: ["directory": "\(limits.directory)", "error": "\(ErrorText.describe(error))"]
+            metadata: ["directory": "\(directory)", "error": "\(ErrorText.describe(error))"]
         )
     }
 }

@@ -30,6 +30,8 @@ struct SpoolState {
     /// The error that ends both sides at once.
     var abortion: (any Error)?
     private let space: SpoolSpace
+    /// The largest number of bytes that wait.
+    private let limit: Int
     private var parts = CircularBuffer<ByteBuffer>()
     /// The number of bytes in `parts`.
     private var inMemory = 0
@@ -46,7 +48,7 @@ struct SpoolState {
     private var reader: Continuation?
     private var writer: Continuation?
 
-    init(_ space: SpoolSpace) { self.space = space }
+    init(_ space: SpoolSpace, limit: Int) { (self.space, self.limit) = (space, limit) }
 
     private var inFile: Int { end - first }
     var isEmpty: Bool { parts.isEmpty && inFile == 0 }
@@ -68,7 +70,7 @@ struct SpoolState {
             // The part is already in memory, and its reader is to get it at once.
             space.chargeMemory(length)
         } else {
-            guard inMemory + inFile + length <= space.limits.message else { return .noRoom }
+            guard inMemory + inFile + length <= limit else { return .noRoom }
             // If the file holds unread bytes, every further part must follow them there.
             let fits = inFile == 0 && inMemory + length <= SpoolSpace.memoryPerMessage
             guard fits, space.takeMemory(length) else { return placeInFile(length) }
@@ -81,7 +83,7 @@ struct SpoolState {
     private mutating func placeInFile(_ length: Int) -> Place {
         guard !isFileUnusable else { return .noRoom }
         if inFile == 0 { (first, end) = (0, 0) }
-        let size = min(space.limits.message, max(fileSize, end + length))
+        let size = min(limit, max(fileSize, end + length))
         guard space.takeDisk(size - fileSize) else { return .noRoom }
         guard hasFile || space.takeFile() else {
             space.giveDisk(size - fileSize)
