@@ -6,16 +6,15 @@ enum AdminExit {
     static let failed = ExitCode(1)
 
     /// The description of the codes.
-    /// - Parameters:
-    ///   - first: When the command ends with 1.
-    ///   - files: True if the command reads files, which ends it with 65 and 66.
-    static func codes(_ first: String, files: Bool = false) -> String {
+    /// - Parameter first: When the command ends with 1.
+    static func codes(_ first: String) -> String {
         """
         EXIT STATUS
           0   Done.
           1   \(first)
           64  The command line or a value in it is wrong.
-        \(files ? "  65  A file is not what it should be.\n  66  A file cannot be read.\n" : "")\
+          65  A file, such as that of the token, is not what it should be.
+          66  A file cannot be read.
           69  The admin API cannot be reached, or there is none at the address.
           77  The API refuses the token or the client.
         """

@@ -30,7 +30,7 @@ struct Warm: AsyncParsableCommand {
               larder warm access.log --base https://shop.example --limit 1000
               zcat access.log.*.gz | larder warm - --concurrency 8 --resume warm.done
 
-            \(AdminExit.codes("A request failed, a sitemap was left out, or there was no URL.", files: true))
+            \(AdminExit.codes("A request failed, a sitemap was left out, or there was no URL."))
             """
     )
 

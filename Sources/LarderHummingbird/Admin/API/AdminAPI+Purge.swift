@@ -48,7 +48,9 @@ extension AdminAPI {
                 try await find(&search, ends: mode == .hard || isDry, expiring: mode == .soft && !isDry)
             } catch {
                 // An invalidation does not depend on what is found, and is queued if the store cannot be reached.
-                guard mode == .hard, !isDry, !selectors.contains(where: { $0.kind == .allTags }) else { throw error }
+                guard mode == .hard, !isDry, !selectors.contains(where: { $0.kind == .allTags }) else {
+                    return AdminAnswer(error.response, note: note)
+                }
                 counts = false
             }
         }
