@@ -30,7 +30,7 @@ struct Compare: ParsableCommand {
 
     func run() throws {
         print(
-            "body in bytes | route   | instructions a request | against bare | requests per CPU-second | against bare"
+            "body in bytes | route    | instructions a request | against bare | requests per CPU-second | against bare"
         )
         var isExceeded = false
         for size in sizes {
@@ -48,7 +48,7 @@ struct Compare: ParsableCommand {
                 let more = Self.percentMore(instructions[place], than: instructions[0])
                 let ratio = Self.median(zip(speeds[place], speeds[0]).map { $0 / $1 })
                 let cells = [
-                    ("\(size)", 13), (route.rawValue, 7), ("\(instructions[place])", 22),
+                    ("\(size)", 13), (route.rawValue, 8), ("\(instructions[place])", 22),
                     (String(format: "%+.1f %%", more), 12),
                     (String(format: "%.0f", Self.median(speeds[place])), 23), (String(format: "%.3f", ratio), 12),
                 ]

@@ -127,7 +127,8 @@ struct Measurement {
             launcher + [
                 Bundle.main.executablePath ?? CommandLine.arguments[0], "serve", "--while-read", "--size", "\(size)",
             ]
-        if route == .gateway { process.arguments?.append("--gateway") }
+        if route.isInGateway { process.arguments?.append("--gateway") }
+        if let format = route.logFormat { process.arguments?.append(contentsOf: ["--access-log-format", format]) }
         if let redis { process.arguments?.append(contentsOf: ["--redis", "\(redis)"]) }
         let (input, output) = (Pipe(), Pipe())
         process.standardInput = input

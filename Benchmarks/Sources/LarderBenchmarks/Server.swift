@@ -26,8 +26,23 @@ enum Route: String, CaseIterable, ExpressibleByArgument {
     case redis
     /// A server's response of the same size behind the gateway: every request but the first is a hit in memory.
     case gateway
+    /// The same with an access log in the Combined Log Format.
+    case combined
+    /// The same with an access log as JSON, with all fields.
+    case json
 
-    var path: String { "/\(rawValue)" }
+    var path: String { isInGateway ? "/gateway" : "/\(rawValue)" }
+
+    /// True if the gateway answers.
+    var isInGateway: Bool {
+        switch self {
+        case .gateway, .combined, .json: true
+        case .bare, .cached, .redis: false
+        }
+    }
+
+    /// The format of the access log; nil if there is none.
+    var logFormat: String? { self == .combined || self == .json ? rawValue : nil }
 }
 
 /// The measured server: one event loop, both routes, and its own processor time at `/usage`.
@@ -44,6 +59,8 @@ struct Serve: ParsableCommand {
     var redis: Int?
     @Flag(help: "Serve through the gateway, with the routes as its origin.")
     var gateway = false
+    @Option(help: "The format of the gateway's access log, which is discarded; none by default.")
+    var accessLogFormat: String?
     @Flag(help: "End where the standard input does: with whoever started this.")
     var whileRead = false
 
@@ -114,9 +131,13 @@ struct Serve: ParsableCommand {
         var application = Application(
             router: router,
             configuration: ApplicationConfiguration(address: .hostname("127.0.0.1", port: port)),
-            onServerRunning: { [gateway] channel in
+            onServerRunning: { [gateway, accessLogFormat] channel in
                 let port = channel.localAddress?.port ?? 0
-                if gateway { await Self.serveGateway(to: port) } else { Self.announce(port) }
+                if gateway {
+                    await Self.serveGateway(to: port, logging: accessLogFormat)
+                } else {
+                    Self.announce(port)
+                }
             },
             eventLoopGroupProvider: .shared(group),
             logger: logger
@@ -127,9 +148,10 @@ struct Serve: ParsableCommand {
     }
 
     /// Runs the gateway in front of a port of this machine, until the process ends.
-    private static func serveGateway(to origin: Int) async {
+    private static func serveGateway(to origin: Int, logging format: String?) async {
         do {
-            let options = ["origin": "http://127.0.0.1:\(origin)", "listen": "127.0.0.1:0", "log-level": "error"]
+            var options = ["origin": "http://127.0.0.1:\(origin)", "listen": "127.0.0.1:0", "log-level": "error"]
+            if let format { options.merge(["access-log": "/dev/null", "access-log-format": format]) { $1 } }
             var logger = Logger(label: "gateway")
             logger.logLevel = .error
             let gateway = try LarderGateway.Gateway(
