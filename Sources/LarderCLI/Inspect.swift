@@ -130,7 +130,8 @@ struct EntryReport {
         let source = variant.lifetimeSource == "none" ? "no lifetime" : "lifetime from \(variant.lifetimeSource)"
         let freshness =
             variant.ttl < 0
-            ? "no, for \(EntryText.duration(-variant.ttl))" : "for \(EntryText.duration(variant.ttl)) more"
+            ? "no, for \(EntryText.duration(Int(clamping: variant.ttl.magnitude)))"
+            : "for \(EntryText.duration(variant.ttl)) more"
         var lines = [
             line("status", "\(variant.status)"),
             line("decision", text(variant.decision)),

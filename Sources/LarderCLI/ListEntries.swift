@@ -123,7 +123,7 @@ struct ListEntries: AsyncParsableCommand {
             guard next != cursor else { throw Failure("the API returns the same page again and again", code: 1) }
             cursor = next
         }
-        if limit != nil { printError("larder: there are more entries, which --limit leaves out") }
+        if limit != nil { printError("larder: there may be more entries, which --limit leaves out") }
     }
 }
 
@@ -131,7 +131,7 @@ struct ListEntries: AsyncParsableCommand {
 enum EntryText {
     /// Returns for how long an entry is still fresh, or has been stale.
     static func freshness(_ ttl: Int) -> String {
-        ttl < 0 ? "stale \(duration(-ttl))" : duration(ttl)
+        ttl < 0 ? "stale \(duration(Int(clamping: ttl.magnitude)))" : duration(ttl)
     }
 
     /// Returns a number of seconds as a time.

@@ -22,8 +22,9 @@ extension MetricsRegistry {
             let memory = Gauge(label: "process_resident_memory_bytes", factory: self)
             let files = Gauge(label: "process_open_fds", factory: self)
             let fileLimit = Gauge(label: "process_max_fds", factory: self)
-            let start = Gauge(label: "process_start_time_seconds", factory: self)
-            if let time = ProcessState.startTime { start.record(time) }
+            if let time = ProcessState.startTime {
+                Gauge(label: "process_start_time_seconds", factory: self).record(time)
+            }
             let last = LastValue()
             addCollector {
                 processorTime.increment(by: last.rise(to: ProcessState.processorTime))
@@ -87,9 +88,11 @@ extension MetricsRegistry {
             // machine was started.
             guard let stat = text("/proc/self/stat"), let end = stat.lastIndex(of: ")") else { return nil }
             let fields = stat[end...].split(separator: " ")
-            guard fields.count > 20, let ticks = Double(fields[20]),
-                let uptime = text("/proc/uptime")?.split(separator: " ").first.flatMap({ Double($0) })
-            else { return nil }
+            var up = timespec()
+            guard fields.count > 20, let ticks = Double(fields[20]), clock_gettime(CLOCK_BOOTTIME, &up) == 0 else {
+                return nil
+            }
+            let uptime = Double(up.tv_sec) + Double(up.tv_nsec) / 1e9
             return (Double(time(nil)) - uptime + ticks / Double(sysconf(Int32(_SC_CLK_TCK)))).rounded()
         }
 

@@ -2,10 +2,13 @@ import Metrics
 
 /// The metrics of a cache that are recorded when they are read, and not when they change.
 struct CacheGauges: Sendable {
+    /// The name of the cache when it was created, which is the label of the series.
+    let name: String
     private let entries, available, flights, waiters, bodies, used, limit: Gauge
     private let evictions, expirations: RisingCounter
 
     init(cache name: String, factory: any MetricsFactory) {
+        self.name = name
         let dimensions = [("cache", name)]
         func gauge(_ label: String) -> Gauge { Gauge(label: label, dimensions: dimensions, factory: factory) }
         entries = gauge("larder_store_entries")

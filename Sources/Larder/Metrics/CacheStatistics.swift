@@ -89,9 +89,7 @@ public final class CacheStatistics: Sendable {
             case .staleOnError, .staleOnTimeout: countStale(of: route, because: kind.rawValue)
             case .failed: route.count(.error)
             }
-        case .bypassed(let reason):
-            route.count(.bypass)
-            route.countBypass(because: reason)
+        case .bypassed(let reason): route.countBypass(because: reason)
         case .stored: counters.stored.increment()
         case .validated: counters.validated.increment()
         case .notStored(_, let reason): route.countNotStored(because: reason)
@@ -107,8 +105,8 @@ public final class CacheStatistics: Sendable {
         route.countStale(because: reason)
     }
 
-    /// Counts a write.
-    func recordWrite(of route: RouteStatistics?) { (route ?? unnamed).count(.write) }
+    /// Counts a request that was forwarded without a look-up.
+    func count(_ result: RequestResult, of route: RouteStatistics?) { (route ?? unnamed).count(result) }
 
     /// Records the time from the arrival of a request until the head of its response was there.
     func recordTime(_ nanoseconds: Int64, isHit: Bool) {

@@ -105,6 +105,23 @@ extension ResponseCache {
         }
     }
 
+    /// Forwards a request that is not looked up to the origin, and counts it by its result.
+    func forward<O: Origin>(
+        to origin: O,
+        as result: RequestResult,
+        of route: RouteStatistics?
+    ) async throws -> O.Response {
+        do {
+            let response = try await forward(to: origin)
+            statistics.count(result, of: route)
+            return response
+        } catch {
+            // The origin has not failed if the client has left.
+            statistics.count(Task.isCancelled ? result : .error, of: route)
+            throw error
+        }
+    }
+
     /// Forwards a request to the origin in a span.
     func forward<O: Origin>(to origin: O) async throws -> O.Response {
         try await tracing.span("larder.origin") { span in

@@ -84,7 +84,9 @@ package final class StatisticsHistory: Sendable {
     func add(_ sample: Sample) {
         samples.withLockedValue { samples in
             // Two clients that ask at the same time do not double the samples.
-            if let last = samples.last, sample.time <= last.time { return }
+            if let last = samples.last, sample.time == last.time { return }
+            // The clock was set back: what was before cannot be compared.
+            if let last = samples.last, sample.time < last.time { samples.removeAll() }
             samples.append(sample)
             if samples.count > Self.limit { samples.removeFirst(samples.count - Self.limit) }
         }
@@ -136,7 +138,7 @@ extension ResponseCache {
         sample.notStored = Int(metrics.total("larder_not_stored"))
         sample.evictions = store.usage?.evictions ?? 0
         sample.invalidations = Int(metrics.total("larder_invalidations"))
-        sample.entries = Int(metrics.value("larder_store_entries", [("cache", name)]) ?? 0)
+        sample.entries = Int(metrics.value("larder_store_entries", [("cache", gauges.name)]) ?? 0)
         sample.usedBytes = store.usage?.used.bytes
         sample.hitTimes = metrics.histogram("larder_time_to_first_byte_seconds", [("result", "hit")])
         sample.missTimes = metrics.histogram("larder_time_to_first_byte_seconds", [("result", "miss")])

@@ -9,7 +9,7 @@ extension ResponseCache {
         to origin: O
     ) async throws -> O.Response {
         record(.bypassed(reason), of: shared.route)
-        var response = try await forward(to: origin)
+        var response = try await forward(to: origin, as: .bypass, of: shared.route)
         let outcome = CacheStatus.Outcome.forwarded(
             reason == .method ? .method : .bypass,
             status: response.head.status.code

@@ -15,9 +15,8 @@ extension ResponseCache {
         to origin: O
     ) async throws -> O.Response {
         let policy = shared.policy
-        statistics.recordWrite(of: shared.route)
         var response: O.Response
-        do { response = try await forward(to: origin) } catch {
+        do { response = try await forward(to: origin, as: .write, of: shared.route) } catch {
             var status = origin.status(of: error)
             // The client has left, and the response is lost: a status that stands for this says nothing about the
             // origin.

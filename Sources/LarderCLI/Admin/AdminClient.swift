@@ -1,6 +1,7 @@
 import AsyncHTTPClient
 import Foundation
 import LarderGateway
+import LarderSimulation
 import NIOCore
 import NIOHTTP1
 
@@ -99,6 +100,13 @@ struct AdminClient: Sendable {
             throw Failure("\(shownAddress) answered with more than \(limit)", code: EX_UNAVAILABLE)
         } catch {
             if Task.isCancelled { throw CancellationError() }
+            if (error as? HTTPClientError) == .deadlineExceeded {
+                throw Failure(
+                    "\(shownAddress) did not answer within \(NumberText.duration(timeLimit)): what was asked may still "
+                        + "be done; --timeout is the limit",
+                    code: EX_UNAVAILABLE
+                )
+            }
             let reason = UpstreamError(error).reason
             throw Failure(
                 "\(shownAddress) cannot be reached: \(reason); --url or LARDER_ADMIN_URL names another address",

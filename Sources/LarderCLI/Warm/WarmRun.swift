@@ -74,7 +74,10 @@ struct WarmRun {
                 return [WarmResult(target: batch[0], result: "failed", stored: false, reason: problem.detail)]
             }
             var results: [WarmResult] = []
-            for url in batch { results += try await self.results(of: [url]) }
+            for url in batch {
+                if let rate = limits.rate, !results.isEmpty { try await Task.sleep(for: .seconds(1 / rate)) }
+                results += try await self.results(of: [url])
+            }
             return results
         }
         guard answer.status == 200 else { throw client.failure(of: answer) }

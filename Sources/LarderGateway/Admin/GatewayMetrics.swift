@@ -7,7 +7,7 @@ import OpenMetrics
 struct GatewayMetrics: Sendable {
     private let registry: MetricsRegistry
     private let reloads, failedReloads: Counter
-    private let reloadTime, reloadedAt: Gauge
+    private let reloadTime, reloadedAt, isUpToDate: Gauge
 
     /// Creates the metrics in a registry, with those of the process.
     init(_ registry: MetricsRegistry) {
@@ -21,6 +21,8 @@ struct GatewayMetrics: Sendable {
         failedReloads = reloads("failed")
         reloadTime = Gauge(label: "larder_reload_duration_seconds", factory: registry)
         reloadedAt = Gauge(label: "larder_last_reload_timestamp_seconds", factory: registry)
+        isUpToDate = Gauge(label: "larder_last_reload_successful", factory: registry)
+        isUpToDate.record(1)
         Gauge(
             label: "larder_build_info",
             dimensions: [("version", LarderVersion.current), ("swift", LarderVersion.compiler)],
@@ -48,11 +50,15 @@ struct GatewayMetrics: Sendable {
         (isComplete ? reloads : failedReloads).increment()
         let (seconds, attoseconds) = time.components
         reloadTime.record(Double(seconds) + Double(attoseconds) / 1e18)
+        isUpToDate.record(isComplete ? 1 : 0)
         if isComplete { reloadedAt.record(now.secondsSinceEpoch) }
     }
 
     /// Records that a configuration was refused.
-    func refusedReload() { failedReloads.increment() }
+    func refusedReload() {
+        failedReloads.increment()
+        isUpToDate.record(0)
+    }
 }
 
 extension MetricDescription {
@@ -76,6 +82,7 @@ extension MetricDescription {
             "larder_last_reload_timestamp_seconds",
             "Time of the last reload without an error, in seconds since 1970."
         ),
+        MetricDescription("larder_last_reload_successful", "1 if the last reload had no error, or none was asked for."),
         MetricDescription("larder_build_info", "1, with the version of Larder and of the compiler."),
     ]
 }

@@ -32,6 +32,19 @@ final class AccessLog: Service {
             (file, text) = (other, [])
         }
 
+        /// Puts lines back that could not be written. Beyond the limit, and for a file that was replaced, they are
+        /// dropped. The first may be the rest of a line.
+        mutating func putBack(_ rest: [UInt8], to old: LogFile) {
+            guard file === old else { return dropped += Self.lines(rest[...]) }
+            text = rest + text
+            guard text.count > AccessLog.limit else { return }
+            let end = text[..<AccessLog.limit].lastIndex(of: UInt8(ascii: "\n")).map { $0 + 1 } ?? 0
+            dropped += Self.lines(text[end...])
+            text.removeSubrange(end...)
+        }
+
+        private static func lines(_ text: ArraySlice<UInt8>) -> Int { text.count { $0 == UInt8(ascii: "\n") } }
+
         /// Takes the lines that wait.
         mutating func take() -> (parts: [(file: LogFile, text: [UInt8])], dropped: Int) {
             let parts = earlier + (file.map { [($0, text)] } ?? [])
@@ -45,6 +58,7 @@ final class AccessLog: Service {
     private let isActive: Synchronization.Atomic<Bool>
     /// An element each time that the log is turned on.
     private let starts = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
+    private let failures = NIOLockedValueBox(LogLimit(1))
     private let clock: WallClock
     private let logger: Logger
 
@@ -85,6 +99,12 @@ final class AccessLog: Service {
             }
         }
         await flush()
+        // A reader of a pipe may be behind.
+        for _ in 0..<20 where state.withLockedValue({ !$0.text.isEmpty }) {
+            let loop = MultiThreadedEventLoopGroup.singleton.any()
+            try? await loop.scheduleTask(in: .milliseconds(50)) {}.futureResult.get()
+            await flush()
+        }
     }
 
     /// Opens the file again, after a log rotation has moved it away.
@@ -122,13 +142,16 @@ final class AccessLog: Service {
             logger.warning("The access log is too slow: lines were dropped", metadata: ["dropped-lines": "\(dropped)"])
         }
         for (file, text) in parts where !text.isEmpty {
-            do {
-                // The future is awaited even if the task is cancelled, so that the last lines are written, too.
-                let loop = MultiThreadedEventLoopGroup.singleton.any()
-                try await NIOThreadPool.singleton.runIfActive(eventLoop: loop) { try file.write(text) }.get()
-            } catch {
-                logger.error("The access log cannot be written", metadata: ["error": "\(ErrorText.describe(error))"])
-            }
+            // The future is awaited even if the task is cancelled, so that the last lines are written, too.
+            let loop = MultiThreadedEventLoopGroup.singleton.any()
+            let written = try? await NIOThreadPool.singleton.runIfActive(eventLoop: loop) { file.write(text) }.get()
+            let (rest, error) = written ?? (text, IOError(errnoCode: ECANCELED, reason: "write"))
+            guard let error else { continue }
+            state.withLockedValue { $0.putBack(rest, to: file) }
+            guard let unlogged = failures.withLockedValue({ $0.count() }) else { continue }
+            var metadata: Logger.Metadata = ["error": "\(ErrorText.describe(error))"]
+            if unlogged > 0 { metadata["failures-not-logged"] = "\(unlogged)" }
+            logger.error("The access log cannot be written", metadata: metadata)
         }
     }
 }

@@ -44,17 +44,26 @@ struct GatewayResponder: ClientResponder {
         let content = request.head.hasContent ? ClientContent(request.body) : nil
         let exchange = Exchange(request, content, from: sender, under: active, recordedBy: requests, in: tracing)
         var response: GatewayResponse
+        // The head is in memory until the response is written.
+        var held = 0
+        defer { if held > 0 { request.connection.giveHead(held, to: heads) } }
         switch normalized(request.head, request.version, from: sender) {
         case .failure(let error): response = failure(error, in: exchange)
         case .success(let head):
             exchange.record.change { $0.request = .read(head, request.version) }
             // The content is read as the client sends it, so it is wanted (RFC 9110 §10.1.1).
-            if head.expectsContinue { try await writer.writeInformationalHead(HTTPResponse(status: .continue)) }
+            do {
+                if head.expectsContinue { try await writer.writeInformationalHead(HTTPResponse(status: .continue)) }
+            } catch {
+                exchange.record.completeForClientThatLeft()
+                await content?.end()
+                throw error
+            }
             // The head is in memory twice: as received, and as forwarded.
             let memory = 2 * head.headSize
             if request.connection.takeHead(memory, from: heads) {
+                held = memory
                 response = await exchange.withContext { await answer(head, exchange) }
-                request.connection.giveHead(memory, to: heads)
             } else {
                 exchange.record.change { ($0.reason, $0.detail) = ("no-room", "too many heads wait") }
                 response = GatewayResponse(.outOfMemory.with(exchange.id))

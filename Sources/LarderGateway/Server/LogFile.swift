@@ -32,17 +32,20 @@ final class LogFile: Sendable {
         guard access(directory, W_OK | X_OK) == 0 else { throw IOError(errnoCode: errno, reason: path) }
     }
 
-    func write(_ bytes: [UInt8]) throws {
-        try descriptor.withLockedValue { descriptor in
+    /// Writes bytes.
+    /// - Returns: The bytes that were not written, because the disk is full or nobody reads a pipe, and the error.
+    func write(_ bytes: [UInt8]) -> (rest: [UInt8], error: IOError?) {
+        descriptor.withLockedValue { descriptor in
             var rest = bytes[...]
             while !rest.isEmpty {
                 let count = rest.withUnsafeBytes { systemWrite(descriptor, $0.baseAddress, $0.count) }
                 if count > 0 {
                     rest = rest.dropFirst(count)
                 } else if errno != EINTR {
-                    throw IOError(errnoCode: errno, reason: "write")
+                    return (Array(rest), IOError(errnoCode: errno, reason: "write"))
                 }
             }
+            return ([], nil)
         }
     }
 

@@ -33,10 +33,14 @@ final class OriginWatch: Sendable {
     /// - Parameter time: The time from the request until the head of the response; nil if it was not measured.
     func answered(_ origin: OriginAddress, after time: TimeAmount? = nil) {
         let now = clock.now
-        let (action, timer) = state.withLockedValue { ($0.states[origin]?.answered(at: now), $0.timers[origin]) }
+        let (action, timer) = state.withLockedValue { state in
+            let action = state.states[origin]?.answered(at: now)
+            // Under the lock, so that the last of two changes is the one that is recorded last.
+            if case .logUp = action { gauge(of: origin).record(1) }
+            return (action, state.timers[origin])
+        }
         if let time { timer?.recordNanoseconds(time.nanoseconds) }
         guard case .logUp(let duration, let failures) = action else { return }
-        gauge(of: origin).record(1)
         logger.notice(
             "An origin is up again",
             metadata: [
@@ -53,12 +57,13 @@ final class OriginWatch: Sendable {
             // An origin that routes do not name any more may still get its last requests, which must not leave a state
             // behind.
             guard state.origins.contains(origin) else { return OriginState.Action.logFailure(unlogged: 0) }
-            return state.states[origin, default: OriginState()].failed(error.failure, at: now)
+            let action = state.states[origin, default: OriginState()].failed(error.failure, at: now)
+            if case .logDown = action { gauge(of: origin).record(0) }
+            return action
         }
         switch action {
         case .nothing, .logUp: break
         case .logDown(let unlogged):
-            gauge(of: origin).record(0)
             logger.error("An origin is down", metadata: metadata(origin, error, unlogged))
         case .logFailure(let unlogged):
             logger.warning("An origin failed", metadata: metadata(origin, error, unlogged))
@@ -68,15 +73,14 @@ final class OriginWatch: Sendable {
     /// Watches the origins that routes name, and forgets the others. An origin that was not watched counts as up.
     func setOrigins(_ origins: [OriginAddress]) {
         let origins = Set(origins)
-        let before = state.withLockedValue { state in
-            defer { state.origins = origins }
+        state.withLockedValue { state in
             state.states = state.states.filter { origins.contains($0.key) }
             for origin in origins where state.timers[origin] == nil { state.timers[origin] = timer(of: origin) }
             for origin in state.origins.subtracting(origins) { state.timers.removeValue(forKey: origin)?.destroy() }
-            return state.origins
+            for origin in origins.subtracting(state.origins) { gauge(of: origin).record(1) }
+            for origin in state.origins.subtracting(origins) { gauge(of: origin).destroy() }
+            state.origins = origins
         }
-        for origin in origins.subtracting(before) { gauge(of: origin).record(1) }
-        for origin in before.subtracting(origins) { gauge(of: origin).destroy() }
     }
 
     private func metadata(_ origin: OriginAddress, _ error: UpstreamError, _ unlogged: Int) -> Logger.Metadata {

@@ -188,6 +188,7 @@ extension StatisticsReport {
         self.points = points.map { count in
             guard count > 0 else { return [] }
             let length = max(StatisticsHistory.interval, .seconds(window) / count)
+            let count = min(count, max(1, Int(.seconds(window) / length)))
             return cache.history.windows(of: length, count: count).map(Point.init)
         }
     }

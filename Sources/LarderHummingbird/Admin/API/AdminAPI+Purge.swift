@@ -6,6 +6,9 @@ import Larder
 extension AdminAPI {
     /// The number of keys of the store after which a count ends that nothing depends on.
     private static var countLimit: Int { 100_000 }
+    /// The time after which such a count ends. An invalidation waits for the count, and old responses are served
+    /// meanwhile.
+    private static var countTime: Duration { .seconds(1) }
     /// The number of keys that one invalidation has at most, if entries were looked for.
     private static var keysAtOnce: Int { 1_000 }
 
@@ -45,7 +48,8 @@ extension AdminAPI {
         var search = PurgeSearch(selectors, warms: warms && !isDry)
         if counts || search.needsKeys {
             do throws(APIProblem) {
-                try await find(&search, ends: mode == .hard || isDry, expiring: mode == .soft && !isDry)
+                let end = isDry ? nil : ContinuousClock.now + Self.countTime
+                try await find(&search, ends: mode == .hard || isDry, until: end, expiring: mode == .soft && !isDry)
             } catch {
                 // An invalidation does not depend on what is found, and is queued if the store cannot be reached.
                 guard mode == .hard, !isDry, !selectors.contains(where: { $0.kind == .allTags }) else {
@@ -63,7 +67,9 @@ extension AdminAPI {
             return AdminAnswer(problem.response, note: note)
         }
         if warms, let warm = site.warm {
-            answer.warm = await self.warm(search.targets(limit: Self.listLimit), WarmOptions(), call.context, by: warm)
+            var filled = await self.warm(search.targets, WarmOptions(), call.context, by: warm)
+            filled.leftOut = search.leftOut > 0 ? search.leftOut : nil
+            answer.warm = filled
         }
         return AdminAnswer(.json(.ok, answer), removed: answer.matched, note: note)
     }
@@ -71,8 +77,14 @@ extension AdminAPI {
     /// Looks for the entries that selectors match.
     /// - Parameters:
     ///   - ends: True if the search may end before it has seen all keys, unless it has to find all.
+    ///   - end: The time at which such a search ends; nil if it may take any time.
     ///   - expiring: True if the freshness of the entries that are found ends.
-    private func find(_ search: inout PurgeSearch, ends: Bool, expiring: Bool) async throws(APIProblem) {
+    private func find(
+        _ search: inout PurgeSearch,
+        ends: Bool,
+        until end: ContinuousClock.Instant?,
+        expiring: Bool
+    ) async throws(APIProblem) {
         guard cache.listsKeys else { throw .notListed }
         // Keys are looked up, and everything else is looked for among all keys.
         for place in search.named {
@@ -94,7 +106,8 @@ extension AdminAPI {
             }
             cursor = page.next
             examined += page.examined
-            if examined >= Self.countLimit, ends, !search.needsKeys {
+            let isLong = examined >= Self.countLimit || end.map { ContinuousClock.now >= $0 } ?? false
+            if isLong, ends, !search.needsAll {
                 search.isComplete = cursor == nil
                 return
             }
@@ -145,7 +158,11 @@ struct PurgeSearch {
     private var seen: Set<CacheKey> = []
     /// The keys to remove, which selectors without a scope of their own have found.
     private(set) var removed: [CacheKey] = []
-    private var found: [String] = []
+    /// The targets to request again: those that selectors name, and those that were found.
+    private(set) var targets: [String] = []
+    /// The number of further targets, which are not requested.
+    private(set) var leftOut = 0
+    private var targeted: Set<String> = []
     private let warms: Bool
     /// False if the search ended before all keys were seen.
     var isComplete = true
@@ -159,13 +176,21 @@ struct PurgeSearch {
             selectors[place].keys.isEmpty && !selectors[place].clause.scopes.allSatisfy(\.isEmpty)
         }
         counts = selectors.map { _ in 0 }
+        if warms { for target in selectors.compactMap(\.target) { request(target) } }
     }
 
     /// True if the keys themselves are needed, and not only their number.
     var needsKeys: Bool {
-        selectors.contains {
-            $0.kind == .allTags || warms && ($0.kind == .keys || $0.kind == .urls || $0.kind == .paths)
-        }
+        needsAll || warms && selectors.contains { [.keys, .urls, .paths].contains($0.kind) }
+    }
+
+    /// True if all keys have to be found, because no scope stands for them.
+    var needsAll: Bool { selectors.contains { $0.kind == .allTags } }
+
+    /// Adds a target to request again, unless there are as many as one answer has.
+    private mutating func request(_ target: String) {
+        guard targets.count < APILimits.listLimit else { return leftOut += 1 }
+        if targeted.insert(target).inserted { targets.append(target) }
     }
 
     /// Returns the filter of some selectors, with a clause for each.
@@ -179,13 +204,7 @@ struct PurgeSearch {
         if places.contains(where: { !selectors[$0].keys.isEmpty }) { seen.insert(key) }
         if places.contains(where: { selectors[$0].kind == .allTags }) { removed.append(key) }
         let isWarmed = places.contains { [.keys, .urls, .paths].contains(selectors[$0].kind) }
-        if warms, isWarmed, let target = PurgeSelector.target(ofKey: key.description) { found.append(target) }
-    }
-
-    /// Returns the targets to request again: those that selectors name, and those that were found.
-    func targets(limit: Int) -> [String] {
-        var seen: Set<String> = []
-        return Array((selectors.compactMap(\.target) + found).filter { seen.insert($0).inserted }.prefix(limit))
+        if warms, isWarmed, let target = PurgeSelector.target(ofKey: key.description) { request(target) }
     }
 
     func answer(mode: PurgeMode, isDry: Bool, counts isCounted: Bool) -> PurgeAnswer {

@@ -1,7 +1,7 @@
 /// The schemas of the document.
 extension AdminAPI {
     /// The largest number of selectors of one kind, and of URLs to request.
-    static var listLimit: Int { 1_000 }
+    static var listLimit: Int { APILimits.listLimit }
 
     /// A host, which is a name or an address, and a port of at most 65535, as a part of a pattern.
     private static var host: String {
@@ -247,6 +247,7 @@ extension AdminAPI {
     private static var warmAnswer: APISchema {
         .object([
             .required("stored", .integer(), "The number of requests after which a response is stored"),
+            .optional("left_out", .integer(), "The number of further targets of a purge, which were not requested"),
             .required("failed", .integer(), "The number of requests that were not answered, or with a 5xx"),
             .required(
                 "results",
@@ -263,4 +264,10 @@ extension AdminAPI {
             ),
         ])
     }
+}
+
+/// The limits of the admin API that do not depend on the context of an application.
+enum APILimits {
+    /// The largest number of selectors of one kind, and of targets to request.
+    static let listLimit = 1_000
 }

@@ -158,6 +158,13 @@ struct WarmAnswer: Encodable {
     let stored: Int
     let failed: Int
     let results: [Result]
+    /// The number of targets beyond those that one answer has; nil for none.
+    var leftOut: Int?
+
+    enum CodingKeys: String, CodingKey {
+        case stored, failed, results
+        case leftOut = "left_out"
+    }
 
     init(_ results: [Result]) {
         self.results = results

@@ -63,6 +63,9 @@ public final class CacheWarming<Context: RequestContext>: Sendable {
         guard let responder = responder.withLockedValue({ $0 }) else {
             throw HTTPError(.serviceUnavailable, message: "No responder is set: call send(to:) after the last route")
         }
+        // Each request has a path in the router of its own. A context is copied, but not what its path refers to.
+        var context = context
+        context.coreContext.endpointPath = EndpointPath()
         return try await responder.respond(
             to: Request(head: head, body: RequestBody(buffer: ByteBuffer())),
             context: context
