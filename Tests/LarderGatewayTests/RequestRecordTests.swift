@@ -252,7 +252,9 @@ import Testing
                         _ = try await wire.head()
                         // Another request shows that the log is written meanwhile.
                         _ = try await gateway.send("GET", "/-/larder/health")
-                        try await eventually("it is logged") { folder.lines("log").contains { $0.hasPrefix("result=none bytes=15 ") } }
+                        try await eventually("it is logged") {
+                            folder.lines("log").contains { $0.hasPrefix("result=none bytes=15 ") }
+                        }
                         #expect(!folder.lines("log").contains { $0.hasPrefix("result=hit bytes=\(size) ") })
                         var read = 0
                         while read < size, let part = try await wire.part() { read += part.readableBytes }
