@@ -114,7 +114,7 @@ import Testing
             return .init(body: Self.page)
         } _: { admin in
             let (status, output) = try await admin.run("larder ls --timeout 200ms")
-            #expect(status == EX_UNAVAILABLE && output.contains("cannot be reached: "), "\(output)")
+            #expect(status == EX_UNAVAILABLE && output.contains("did not answer within 200 ms: "), "\(output)")
             gate.open()
         }
     }

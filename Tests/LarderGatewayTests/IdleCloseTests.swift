@@ -25,7 +25,7 @@ import Testing
         let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
         let (drain, tasks) = (DrainState(), BackgroundTasks())
         // Long enough for a busy machine: the connection must not be closed before the loop stands still.
-        let time = cause == .idleTimeout ? TimeAmount.seconds(3) : HTTPOptions.graceTime
+        let time = cause == .idleTimeout ? TimeAmount.seconds(10) : HTTPOptions.graceTime
         let options = HTTPOptions(
             idleTimeout: cause == .idleTimeout ? time : .seconds(60),
             rate: nil,
