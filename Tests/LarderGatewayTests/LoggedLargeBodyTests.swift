@@ -1,5 +1,6 @@
 import Larder
 import LarderGateway
+import NIOCore
 import TestHelpers
 import Testing
 
