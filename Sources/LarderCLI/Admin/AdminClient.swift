@@ -102,7 +102,7 @@ struct AdminClient: Sendable {
             if Task.isCancelled { throw CancellationError() }
             if (error as? HTTPClientError) == .deadlineExceeded {
                 throw Failure(
-                    "\(shownAddress) did not answer within \(NumberText.duration(timeLimit)): what was asked may still "
+                    "\(shownAddress) did not answer within \(NumberText.latency(timeLimit / .seconds(1))): what was asked may still "
                         + "be done; --timeout is the limit",
                     code: EX_UNAVAILABLE
                 )
